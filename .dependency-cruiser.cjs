@@ -1,0 +1,40 @@
+/** The arrows of docs/architecture.md. `npm test` fails when one points the wrong way. */
+const may = (room, ...others) => ({
+  name: `${room} may know only ${others.join(', ') || 'itself'}`,
+  severity: 'error',
+  from: { path: `^src/${room}/` },
+  to: { path: '^(src|clients)/', pathNot: `^src/(${[room, ...others].join('|')})/` },
+});
+const pure = '^src/(crypto|secagg|privacy)/';
+module.exports = {
+  forbidden: [
+    may('crypto'),
+    may('secagg', 'crypto'),
+    may('privacy', 'crypto'),
+    may('synthesis', 'crypto', 'privacy'),
+    may('evaluation', 'crypto', 'privacy', 'synthesis'),
+    may('federation', 'crypto', 'secagg', 'privacy', 'synthesis'),
+    may('store', 'crypto', 'federation'),
+    may('api', 'crypto', 'secagg', 'privacy', 'synthesis', 'evaluation', 'federation', 'store'),
+    {
+      name: 'the participant and application sides never see the coordinator’s store or API',
+      severity: 'error',
+      from: { path: '^clients/' },
+      to: { path: '^src/(store|api|cli)/|^src/coordinator' },
+    },
+    {
+      name: 'crypto, secagg and privacy are pure: no database, no GraphQL, no tensors, no I/O',
+      severity: 'error',
+      from: { path: pure },
+      to: { path: 'prisma|graphql|tensorflow|^(node:)?(fs|http|https|net|child_process)' },
+    },
+    {
+      name: 'only synthesis imports TensorFlow.js',
+      severity: 'error',
+      from: { path: '^(src|clients)/', pathNot: '^src/synthesis/' },
+      to: { path: '@tensorflow' },
+    },
+    { name: 'no cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
+  ],
+  options: { doNotFollow: { path: 'node_modules' }, tsPreCompilationDeps: true, tsConfig: { fileName: 'tsconfig.json' } },
+};
