@@ -1,0 +1,113 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { nodePrimitives } from '../../src/crypto/nodePrimitives.js';
+import { addMasks, reduceToRing, toRing } from '../../src/secagg/mask.js';
+import { addPacked, packBits, packedBytes, unpackBits } from '../../src/secagg/packing.js';
+import { MalformedMessage } from '../../src/secagg/wire.js';
+import { seedOf } from './choir.js';
+
+const bitsAndElements = fc.integer({ min: 8, max: 32 }).chain((bits) =>
+  fc.record({
+    bits: fc.constant(bits),
+    elements: fc
+      .array(fc.integer({ min: 0, max: 2 ** bits - 1 }), { minLength: 1, maxLength: 70 })
+      .map((numbers) => Uint32Array.from(numbers)),
+  }),
+);
+
+describe('bit packing', () => {
+  it('round trips for every width and length, in exactly the stated number of bytes', () => {
+    fc.assert(
+      fc.property(bitsAndElements, ({ bits, elements }) => {
+        const packed = packBits(elements, bits);
+        expect(packed.length).toBe(packedBytes(elements.length, bits));
+        expect([...unpackBits(packed, elements.length, bits)]).toEqual([...elements]);
+      }),
+    );
+  });
+
+  it('is the little-endian bit string: element i at bits [i·b, (i+1)·b)', () => {
+    fc.assert(
+      fc.property(bitsAndElements, ({ bits, elements }) => {
+        let whole = 0n;
+        for (const [i, x] of elements.entries()) whole |= BigInt(x) << BigInt(i * bits);
+        const expected = Uint8Array.from({ length: packedBytes(elements.length, bits) }, (_, i) =>
+          Number((whole >> BigInt(8 * i)) & 255n),
+        );
+        expect([...packBits(elements, bits)]).toEqual([...expected]);
+      }),
+    );
+  });
+
+  it('takes the low bits only, leaves the source alone', () => {
+    const elements = Uint32Array.of(0xffffffff, 0x100);
+    expect([...unpackBits(packBits(elements, 8), 2, 8)]).toEqual([0xff, 0]);
+    const source = Uint32Array.of(1, 2);
+    packBits(source, 32).fill(0);
+    expect([...source]).toEqual([1, 2]);
+  });
+
+  it('folds into a sum modulo 2^32', () => {
+    const sum = Uint32Array.of(0xffffffff, 5);
+    addPacked(sum, packBits(Uint32Array.of(2, 7), 32), 32);
+    expect([...sum]).toEqual([1, 12]);
+    addPacked(sum, packBits(Uint32Array.of(9, 1), 9), 9);
+    expect([...sum]).toEqual([10, 13]);
+  });
+
+  it('hazard S20: refuses a truncated or longer vector and set padding bits, before it adds anything', () => {
+    const packed = packBits(Uint32Array.of(1, 2, 3), 9);
+    const sum = new Uint32Array(3);
+    for (const wrong of [packed.subarray(1), Uint8Array.of(...packed, 0)])
+      expect(() => addPacked(sum, wrong, 9)).toThrow(MalformedMessage);
+    const padded = packed.slice();
+    padded[3]! |= 0x80;
+    expect(() => addPacked(sum, padded, 9)).toThrow(MalformedMessage);
+    expect([...sum]).toEqual([0, 0, 0]);
+  });
+});
+
+describe('ring elements', () => {
+  it('hazard S21: signed and unsigned edges of the ring pass, one beyond is refused', () => {
+    for (const bits of [8, 20, 31]) {
+      const half = 2 ** (bits - 1);
+      expect([...toRing(Int32Array.of(-half, half - 1, -1, 0), bits)!]).toEqual([
+        half,
+        half - 1,
+        2 * half - 1,
+        0,
+      ]);
+      expect(toRing(Int32Array.of(half), bits)).toBeUndefined();
+      expect(toRing(Int32Array.of(-half - 1), bits)).toBeUndefined();
+      expect([...toRing(Uint32Array.of(2 * half - 1), bits)!]).toEqual([2 * half - 1]);
+      expect(toRing(Uint32Array.of(0, 2 * half), bits)).toBeUndefined();
+    }
+    expect([...toRing(Int32Array.of(-(2 ** 31), -1), 32)!]).toEqual([2 ** 31, 2 ** 32 - 1]);
+    expect([...toRing(Uint32Array.of(2 ** 32 - 1), 32)!]).toEqual([2 ** 32 - 1]);
+  });
+
+  it('copies: masking never touches the caller’s vector', () => {
+    const vector = Uint32Array.of(1, 2, 3);
+    const elements = toRing(vector, 16)!;
+    addMasks(nodePrimitives, elements, [{ key: seedOf('key'), sign: 1 }]);
+    expect([...vector]).toEqual([1, 2, 3]);
+  });
+
+  it('adding and subtracting one mask is nothing, beyond a piece and at odd lengths', () => {
+    for (const length of [1, 3, 16_384, 16_385, 40_003]) {
+      const target = Uint32Array.from({ length }, (_, i) => i * 2_654_435_761);
+      const before = target.slice();
+      const mask = { key: seedOf('mask'), sign: 1 as const };
+      addMasks(nodePrimitives, target, [mask]);
+      expect(target.some((x, i) => x !== before[i])).toBe(true);
+      addMasks(nodePrimitives, target, [{ ...mask, sign: -1 }]);
+      expect(Buffer.compare(Buffer.from(target.buffer), Buffer.from(before.buffer))).toBe(0);
+    }
+  });
+
+  it('reduces modulo 2^b', () => {
+    const elements = Uint32Array.of(0x1ff, 0xffffffff);
+    reduceToRing(elements, 8);
+    expect([...elements]).toEqual([0xff, 0xff]);
+  });
+});
