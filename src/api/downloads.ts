@@ -1,0 +1,88 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { stringify } from 'csv-stringify';
+import { FederationError } from '../federation/errors.js';
+import type { ApiPorts } from './context.js';
+import { type Scopes, scopesOf } from './identity.js';
+import { SAMPLE_ROWS } from './limits.js';
+import { Problem } from './problem.js';
+import { assertSeed, columnsOf, tableSchemaOf } from './samples.js';
+
+const MODEL = /^\/models\/([0-9a-f]{64})$/;
+const SAMPLES = /^\/samples\/([A-Za-z0-9_-]{1,64})\.csv$/;
+
+async function assertScope(
+  request: IncomingMessage,
+  url: URL,
+  { identities }: ApiPorts,
+  ...wanted: (keyof Scopes)[]
+): Promise<void> {
+  if (request.method !== 'GET') throw new Problem(405, 'MethodNotAllowed', 'This is only read: GET.');
+  const identity = await identities.identify({ method: request.method, url, headers: request.headers });
+  const scopes = scopesOf(identity);
+  if (wanted.some((scope) => scopes[scope])) return;
+  if (identity.kind === 'anonymous')
+    throw new Problem(
+      401,
+      'Unauthenticated',
+      'Sign the request with your identity key, or send an access token.',
+    );
+  throw new Problem(403, 'Forbidden', 'You may not read this.');
+}
+
+/** GET /models/<sha-256>: content-addressed, hence immutable. */
+export async function handleModel(
+  request: IncomingMessage,
+  response: ServerResponse,
+  url: URL,
+  ports: ApiPorts,
+): Promise<void> {
+  await assertScope(request, url, ports, 'participant', 'operator', 'approver', 'auditor', 'application');
+  const digest = MODEL.exec(url.pathname)?.[1];
+  const etag = `"${digest}"`;
+  const cacheControl = 'private, max-age=31536000, immutable';
+  if (digest !== undefined && request.headers['if-none-match'] === etag) {
+    response.writeHead(304, { etag, 'cache-control': cacheControl }).end();
+    return;
+  }
+  const bytes = digest === undefined ? undefined : await ports.service.exchange.model(digest);
+  if (bytes === undefined)
+    throw new Problem(404, 'NotFound', 'There is no model with this digest, or no longer.');
+  response.writeHead(200, {
+    'content-type': 'application/octet-stream',
+    'content-length': bytes.length,
+    'cache-control': cacheControl,
+    etag,
+  });
+  response.end(bytes);
+}
+
+/** GET /samples/<run>.csv?rows=&seed=: RFC 4180 with a header, streamed at the reader's speed. Missing values are empty. */
+export async function handleSamplesCsv(
+  request: IncomingMessage,
+  response: ServerResponse,
+  url: URL,
+  ports: ApiPorts,
+): Promise<void> {
+  await assertScope(request, url, ports, 'application');
+  const run = SAMPLES.exec(url.pathname)?.[1];
+  if (run === undefined) throw new Problem(404, 'NotFound', 'Exports are at /samples/<run>.csv.');
+  const rowsText = url.searchParams.get('rows') ?? '1000';
+  const rows = /^[0-9]{1,9}$/.test(rowsText) ? Number(rowsText) : Number.NaN;
+  if (!(rows >= 1 && rows <= SAMPLE_ROWS))
+    throw new FederationError('InvalidInput', `rows must be from 1 to ${SAMPLE_ROWS}.`, {
+      limit: SAMPLE_ROWS,
+    });
+  const seed = url.searchParams.get('seed') ?? '0';
+  assertSeed(seed);
+  const columns = columnsOf(await tableSchemaOf(ports.prisma, run));
+  const source = await ports.service.samples.rows(run, { seed, offset: 0, count: rows });
+  response.writeHead(200, {
+    'content-type': 'text/csv; charset=utf-8; header=present',
+    'content-disposition': `attachment; filename="${run}.csv"`,
+    'cache-control': 'no-store',
+  });
+  const csv = stringify({ columns, header: true, cast: { boolean: String }, record_delimiter: 'windows' });
+  await pipeline(Readable.from(source), csv, response);
+}
