@@ -1,0 +1,156 @@
+import { concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
+import { z } from 'zod';
+import { canonicalDigest, canonicalJson, type Json } from '../crypto/canonical.js';
+import type { Cohort } from '../privacy/sumQuery.js';
+import type { SynthesisContext } from '../synthesis/synthesizer.js';
+import { parseTableSchema } from '../synthesis/table/schema.js';
+import { FederationError, refusingInput } from './errors.js';
+
+/**
+ * The charter: the public, canonical (RFC 8785) document that all members sign. A client pins its digest and refuses
+ * whatever is not covered by it: another roster, a smaller cohort, weaker noise, a query over budget.
+ */
+
+const hexKey = z.string().regex(/^[0-9a-f]{64}$/, 'must be 32 bytes in lower-case hex');
+
+/** Limits: at most 64 members (the complete graph), 64 characters an id, 16 orders. */
+const charterShape = z.strictObject({
+  chorale: z.literal(1),
+  federation: z.string().min(1).max(64),
+  /** Counts up from 1; a new roster or a new limit is a new version, signed again. */
+  version: z.int().min(1),
+  /** Digest of the version before, null for the first. */
+  previous: z.nullable(z.string().regex(/^[0-9a-f]{64}$/)),
+  members: z
+    .array(
+      z.strictObject({
+        id: z.string().min(1).max(64),
+        name: z.string().min(1).max(120),
+        publicKey: hexKey,
+        /** Public, rounded: an undertaking, not a measurement. */
+        declaredRecords: z.int().min(1).max(2_000_000_000),
+      }),
+    )
+    .min(3)
+    .max(64),
+  schema: z.json(),
+  privacy: z.strictObject({
+    unit: z.literal('record'),
+    relation: z.literal('add-remove'),
+    epsilon: z.number().positive().finite(),
+    delta: z.number().positive().max(1e-2),
+    /** Rényi orders at which the limit is enforced, fixed before the first spend; δ is divided by their number. */
+    orders: z.array(z.int().min(2).max(1024)).min(1).max(16),
+  }),
+  cohort: z.strictObject({ minSurvivors: z.int().min(3), maxColluders: z.int().min(1) }),
+});
+
+export type Charter = z.infer<typeof charterShape>;
+
+/**
+ * Shamir threshold on the complete graph of k members, oneself included: t > (k + colluders)/2, so that a lying
+ * server never collects both kinds of share of one member (Bonawitz et al. 2017, §6.2), and ⌈2k/3⌉ where that is larger.
+ */
+export function thresholdFor(members: number, maxColluders: number): number {
+  return Math.max(Math.ceil((2 * members) / 3), Math.floor((members + maxColluders) / 2) + 1);
+}
+
+/** Parses and checks a charter. Throws FederationError InvalidInput with every fault found. */
+export function parseCharter(input: unknown): Charter {
+  const parsed = charterShape.safeParse(input);
+  if (!parsed.success) {
+    throw new FederationError('InvalidInput', `The charter is not valid: ${z.prettifyError(parsed.error)}`);
+  }
+  const charter = parsed.data;
+  const faults: string[] = [];
+  const { minSurvivors, maxColluders } = charter.cohort;
+  const threshold = thresholdFor(charter.members.length, maxColluders);
+  if (minSurvivors > charter.members.length)
+    faults.push(`minSurvivors ${minSurvivors} is more than the ${charter.members.length} members`);
+  if (minSurvivors <= maxColluders + 1)
+    faults.push(`minSurvivors must be at least maxColluders + 2 = ${maxColluders + 2}`);
+  if (minSurvivors < threshold)
+    faults.push(
+      `minSurvivors must be at least the share threshold, ${threshold} for ${charter.members.length} members`,
+    );
+  if (new Set(charter.members.map((m) => m.id)).size < charter.members.length)
+    faults.push('two members share an id');
+  if (new Set(charter.members.map((m) => m.publicKey)).size < charter.members.length)
+    faults.push('two members share a key');
+  if (new Set(charter.privacy.orders).size < charter.privacy.orders.length)
+    faults.push('an order is named twice');
+  const sorted = [...charter.members].sort((a, b) => (a.id < b.id ? -1 : 1));
+  if (sorted.some((member, i) => member !== charter.members[i])) faults.push('members must be sorted by id');
+  if (faults.length > 0)
+    throw new FederationError('InvalidInput', `The charter is not valid: ${faults.join('; ')}.`);
+  refusingInput(() => parseTableSchema(charter.schema));
+  return charter;
+}
+
+/** Parses the signed text itself, and refuses a text that is not its own canonical form. */
+export function readCharter(body: string): Charter {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch (cause) {
+    throw new FederationError('InvalidInput', 'The charter is not JSON.', {}, { cause });
+  }
+  const charter = parseCharter(value);
+  if (canonicalJson(charter) !== body)
+    throw new FederationError(
+      'InvalidInput',
+      'The charter is not in canonical form (RFC 8785): ask for it again.',
+    );
+  return charter;
+}
+
+export function charterDigest(charter: Charter): string {
+  return canonicalDigest(charter);
+}
+
+/** What a member signs: the digest under a label of its own, so that the signature means nothing else. */
+export function charterStatement(digest: string): Uint8Array {
+  return concatBytes(utf8ToBytes('chorale/1 charter\0'), hexToBytes(digest));
+}
+
+/** What a newcomer signs to prove possession of its key, bound to the federation, the name and the count. */
+export function enrolmentStatement(input: {
+  readonly federation: string;
+  readonly name: string;
+  readonly publicKey: string;
+  readonly declaredRecords: number;
+}): Uint8Array {
+  const { federation, name, publicKey, declaredRecords } = input;
+  return utf8ToBytes(
+    `chorale/1 enrolment\0${canonicalJson({ federation, name, publicKey, declaredRecords })}`,
+  );
+}
+
+/** The part that a synthesizer may use. */
+export function synthesisContext(charter: Charter): SynthesisContext {
+  return {
+    schema: parseTableSchema(charter.schema),
+    members: charter.members.map(({ id, declaredRecords }) => ({ id, declaredRecords })),
+    cohort: cohortOf(charter),
+  };
+}
+
+export function cohortOf(charter: Charter): Cohort {
+  return { minSurvivors: charter.cohort.minSurvivors, maxColluders: charter.cohort.maxColluders };
+}
+
+/** What the cohort tolerates, in words: for whoever makes or signs the charter. */
+export function describeCohort(charter: Charter): string {
+  const members = charter.members.length;
+  const { minSurvivors, maxColluders } = charter.cohort;
+  const lost = members - Math.max(minSurvivors, thresholdFor(members, maxColluders));
+  const tolerated = lost === 0 ? 'no member may drop out of a round' : `${lost} may drop out of a round`;
+  return (
+    `${members} members; ${tolerated}; a sum is opened with at least ${minSurvivors} contributions; ` +
+    `privacy holds against the coordinator and any ${maxColluders} member${maxColluders === 1 ? '' : 's'} together.`
+  );
+}
+
+export function asJson(charter: Charter): Json {
+  return charter as unknown as Json;
+}

@@ -1,0 +1,282 @@
+import { canonicalDigest, type Json } from '../crypto/canonical.js';
+import { dequantize, eventOf } from '../privacy/quantization.js';
+import { consistencyCheckBytes, maskedInputBytes, unmaskingBytes } from '../secagg/messages.js';
+import type { RoundContext } from '../secagg/round.js';
+import {
+  closeConsistency,
+  closeMaskedInputs,
+  openRound,
+  receiveConsistency,
+  receiveMaskedInput,
+  receiveUnmasking,
+  restoreRound,
+} from '../secagg/server/round.js';
+import type { CheckingRound, CollectingRound, UnmaskingRound } from '../secagg/server/state.js';
+import { unmask } from '../secagg/server/unmask.js';
+import type { NoisySum, Step } from '../synthesis/synthesizer.js';
+import type { LiveBlock } from './block.js';
+import { cohortOf } from './charter.js';
+import type { RunFrame } from './driver.js';
+import type { Collected } from './exchange.js';
+import { reserve } from './ledger.js';
+import { type Receiver, receiver, replay } from './messages.js';
+import type { MessageRecord, RoundRecord } from './ports.js';
+import { PHASES, type Phase, type Task, type Ticket } from './service.js';
+
+export type RoundOutcome =
+  | { readonly kind: 'sum'; readonly sum: NoisySum; readonly round: RoundRecord }
+  | {
+      readonly kind: 'aborted';
+      readonly reason: string;
+      /** With fewer unmask answers than the threshold, nothing can have been opened. */
+      readonly answersHeld: number;
+      readonly threshold: number;
+    };
+
+/** Reserves the cost, burns the slot and writes the round down, all in one transaction: only then is anybody asked. */
+export async function openRoundRow(
+  frame: RunFrame,
+  block: LiveBlock,
+  { query }: Step,
+  step: number,
+  attempt: number,
+): Promise<RoundRecord> {
+  const { run, charter, ports } = frame;
+  const roundId = `${run.id}.${step}.${attempt}`;
+  const slot = block.nextSlot;
+  const round = await ports.store.transaction(async (tx) => {
+    await reserve(tx, {
+      runId: run.id,
+      roundId,
+      event: eventOf(query, charter.cohort.minSurvivors, cohortOf(charter)),
+    });
+    await tx.updateBlock(block.record.id, { nextSlot: slot + 1 });
+    return tx.insertRound({
+      id: roundId,
+      runId: run.id,
+      step,
+      attempt,
+      blockId: block.record.id,
+      slot,
+      phase: 'masked-input',
+      query: query as unknown as Json,
+      queryDigest: canonicalDigest(query),
+      modelDigest: canonicalDigest(query.models),
+      expected: block.active,
+      survivors: null,
+      maskedSumDigest: null,
+      abortReason: null,
+      bytesReceived: {},
+      timings: {},
+    });
+  });
+  block.nextSlot = slot + 1;
+  return round;
+}
+
+/**
+ * Plays a round from the phase that its row says to the opened sum. After a restart the stored messages are folded again
+ * and only what is missing is asked for. An abort leaves the row to the caller, who settles the reservation.
+ */
+export async function playRound(
+  frame: RunFrame,
+  block: LiveBlock,
+  step: Step,
+  row: RoundRecord,
+): Promise<RoundOutcome> {
+  const { ports, signal } = frame;
+  const { store, blobs } = ports;
+  const stored = await store.transaction((tx) => tx.messages(row.blockId, row.slot));
+  const context: RoundContext = {
+    block: row.blockId,
+    slot: row.slot,
+    round: row.id,
+    attempt: row.attempt,
+    queryDigest: row.queryDigest,
+    modelDigest: row.modelDigest,
+    dimension: step.query.dimension,
+    modulusBits: step.query.encoding.modulusBits,
+    expected: row.expected,
+  };
+  let round = row;
+  /** Who answered in the phase that was collected last. */
+  let heard: ReadonlySet<string> = new Set();
+  const note = (phase: Phase, { bytes, elapsedMs, declined }: Collected) => {
+    const bytesReceived: Record<string, number> = { ...round.bytesReceived };
+    for (const [id, count] of Object.entries(bytes)) bytesReceived[id] = (bytesReceived[id] ?? 0) + count;
+    round = { ...round, bytesReceived, timings: { ...round.timings, [phase]: Math.round(elapsedMs) } };
+    for (const [member, reason] of declined)
+      ports.log('a member declined', { round: row.id, member, phase, reason });
+  };
+  const aborted = (
+    state: { readonly answersHeld: number; readonly threshold: number },
+    reason: string,
+  ): RoundOutcome => {
+    // Whoever was lost is left out of the next attempt, and rejoins at the next block: asked again on keys that it may have
+    // lost, it would only make the others pay for another round that fails.
+    block.active = block.active.filter((id) => heard.has(id));
+    return { kind: 'aborted', reason, answersHeld: state.answersHeld, threshold: state.threshold };
+  };
+
+  /** Asks whoever has not answered yet; the answers that are stored already are folded first. */
+  async function collect<State>(
+    phase: Phase,
+    fold: Receiver<State>,
+    from: readonly string[],
+    maxBytes: number,
+    task: (upload: Ticket) => Task,
+  ): Promise<Collected> {
+    const before = stored.filter((message) => PHASES[message.phase] === phase);
+    const answered = await replay(ports, fold, before);
+    const collected = await ports.desk.collect(
+      {
+        blockId: row.blockId,
+        slot: row.slot,
+        phase,
+        from: from.filter((id) => !answered.has(id)),
+        task: (_, upload) => task(upload),
+        maxBytes,
+        receive: fold.receive,
+        deadlineMs: ports.timing.phaseDeadlineMs,
+        graceMs: ports.timing.reconnectGraceMs,
+      },
+      signal,
+    );
+    signal.throwIfAborted();
+    note(phase, collected);
+    heard = new Set([...answered, ...collected.answered]);
+    return collected;
+  }
+
+  const checking = row.phase === 'masked-input' ? await collectInputs() : await restoreSum();
+  if ('reason' in checking)
+    return aborted(
+      { answersHeld: 0, threshold: block.threshold },
+      `${checking.reason}: ${checking.have} of ${checking.need}`,
+    );
+
+  const checks = receiver<CheckingRound>(
+    ports,
+    address('consistency-check'),
+    checking.state,
+    receiveConsistency,
+  );
+  if (round.phase === 'consistency-check') {
+    await collect(
+      'consistency-check',
+      checks,
+      checking.survivors,
+      consistencyCheckBytes(checking.survivors.length),
+      () => ({
+        kind: 'consistency-check',
+        blockId: row.blockId,
+        slot: row.slot,
+        survivors: checking.survivors,
+      }),
+    );
+  } else {
+    await replay(
+      ports,
+      checks,
+      stored.filter((message) => PHASES[message.phase] === 'consistency-check'),
+    );
+  }
+  const consistent = closeConsistency(checks.state);
+  if (consistent.kind === 'aborted')
+    return aborted(checks.state, `${consistent.reason}: ${consistent.have} of ${consistent.need}`);
+  if (round.phase === 'consistency-check') await advance('consistency-check', { phase: 'unmasking' });
+
+  const unmasking = receiver<UnmaskingRound>(ports, address('unmasking'), consistent.state, receiveUnmasking);
+  await collect('unmasking', unmasking, checking.survivors, unmaskingBytes(row.expected.length), () => ({
+    kind: 'unmasking',
+    blockId: row.blockId,
+    slot: row.slot,
+    checks: consistent.checks,
+  }));
+  const opened = unmask(unmasking.state);
+  if (opened.kind === 'aborted')
+    return aborted(unmasking.state, `${opened.reason}: ${opened.have} of ${opened.need}`);
+  if (opened.suspects.length > 0)
+    ports.log('shares were decoded around', { round: row.id, suspects: opened.suspects.join(' ') });
+  return {
+    kind: 'sum',
+    sum: { values: dequantize(step.query, opened.sum), contributors: opened.survivors },
+    round,
+  };
+
+  function address(phase: Phase) {
+    return { blockId: row.blockId, slot: row.slot, phase };
+  }
+
+  async function advance(
+    from: RoundRecord['phase'],
+    change: Partial<Pick<RoundRecord, 'phase' | 'survivors' | 'maskedSumDigest'>>,
+  ) {
+    const written = { ...change, bytesReceived: round.bytesReceived, timings: round.timings };
+    const moved = await store.transaction((tx) => tx.updateRound(row.id, from, written));
+    if (!moved) throw new Error(`round ${row.id} was moved by somebody else`);
+    round = { ...round, ...written };
+  }
+
+  async function collectInputs() {
+    const inputs = receiver<CollectingRound>(
+      ports,
+      address('masked-input'),
+      openRound(block.state, context),
+      receiveMaskedInput,
+    );
+    const size = maskedInputBytes(context.dimension, context.modulusBits);
+    await collect('masked-input', inputs, row.expected, size, (upload) => ({
+      kind: 'masked-input',
+      blockId: row.blockId,
+      slot: row.slot,
+      runId: row.runId,
+      roundId: row.id,
+      step: row.step,
+      attempt: row.attempt,
+      query: step.query,
+      expected: row.expected,
+      upload,
+    }));
+    const closed = closeMaskedInputs(inputs.state);
+    if (closed.kind === 'aborted') return closed;
+    // The sum and whose vectors are in it become durable together; only then may the vectors go (hazard S27).
+    const maskedSumDigest = await blobs.put(bytesOf(inputs.state.running.sum));
+    const held = await store.transaction((tx) => tx.messages(row.blockId, row.slot));
+    await advance('masked-input', {
+      phase: 'consistency-check',
+      survivors: closed.survivors,
+      maskedSumDigest,
+    });
+    block.active = closed.survivors;
+    await forgetVectors(held);
+    return closed;
+  }
+
+  async function restoreSum() {
+    const bytes = await blobs.get(row.maskedSumDigest!);
+    if (bytes === undefined) throw new Error(`the masked sum of round ${row.id} is missing`);
+    await forgetVectors(stored);
+    const members = new Map(row.survivors!.map((id) => [id, '']));
+    const closed = closeMaskedInputs(restoreRound(block.state, context, { sum: wordsOf(bytes), members }));
+    if (closed.kind === 'aborted')
+      throw new Error(`round ${row.id} does not fold as its row says: ${closed.reason}`);
+    block.active = closed.survivors;
+    return closed;
+  }
+
+  async function forgetVectors(messages: readonly MessageRecord[]) {
+    for (const { blobDigest } of messages) if (blobDigest !== null) await blobs.delete(blobDigest);
+    await store.transaction((tx) => tx.forgetBlobs(row.blockId, row.slot));
+  }
+}
+
+/** Little-endian on every platform that this runs on, as the masked inputs are. */
+function bytesOf(words: Uint32Array): Uint8Array {
+  return new Uint8Array(words.buffer, words.byteOffset, words.byteLength);
+}
+
+function wordsOf(bytes: Uint8Array): Uint32Array {
+  // Not bytes.slice(): a Buffer’s slice is a view of its pool.
+  return new Uint32Array(Uint8Array.from(bytes).buffer);
+}

@@ -1,0 +1,199 @@
+import type { Json } from '../crypto/canonical.js';
+import type { SumQuery } from '../privacy/sumQuery.js';
+import type { EpsilonViews } from '../privacy/views.js';
+import type { Row } from '../synthesis/synthesizer.js';
+import type { AccessTokenRecord, CharterRecord, ParticipantRecord, Role, RunRecord } from './ports.js';
+
+/**
+ * What the coordinator does for its callers. Every method throws FederationError for expected failures; the API
+ * turns them into typed results. Who may call what is decided by the API (scopes), what is legal here.
+ */
+export interface CoordinatorService {
+  readonly enrolment: Enrolment;
+  readonly runs: Runs;
+  readonly exchange: Exchange;
+  readonly compliance: Compliance;
+  readonly samples: Samples;
+}
+
+export interface Enrolment {
+  /** `proof`: hex Ed25519 signature of `enrolmentStatement(input)`: possession of the key, bound to federation and name. */
+  enroll(input: EnrolmentInput): Promise<ParticipantRecord>;
+  participantByKey(publicKey: string): Promise<ParticipantRecord | null>;
+  approve(participantId: string): Promise<ParticipantRecord>;
+  revoke(participantId: string): Promise<ParticipantRecord>;
+  /** Makes the next charter version from the approved participants. Its members then sign the digest. */
+  proposeCharter(input: CharterInput): Promise<CharterRecord>;
+  /** The newest charter, signed by all or not yet. */
+  charter(): Promise<CharterRecord | null>;
+  /** Active once every member has signed. */
+  signCharter(participantId: string, digest: string, signature: string): Promise<CharterRecord>;
+  createToken(
+    name: string,
+    role: Role,
+  ): Promise<{ readonly token: string; readonly record: AccessTokenRecord }>;
+  /** The live token with this secret, or null. Compared by hash. */
+  authenticate(token: string): Promise<AccessTokenRecord | null>;
+  revokeToken(id: string): Promise<void>;
+}
+
+export interface EnrolmentInput {
+  readonly federation: string;
+  readonly name: string;
+  readonly publicKey: string;
+  readonly declaredRecords: number;
+  readonly proof: string;
+}
+
+export interface CharterInput {
+  readonly schema: Json;
+  readonly epsilon: number;
+  readonly delta: number;
+  /** Rényi orders at which the limit is enforced, fixed now; δ is divided by their number. */
+  readonly orders: readonly number[];
+  readonly minSurvivors: number;
+  readonly maxColluders: number;
+}
+
+export interface Runs {
+  propose(input: {
+    readonly synthesizer: string;
+    readonly options: Json;
+    readonly proposedBy: string;
+  }): Promise<RunRecord>;
+  /** A second person's word; the run starts. */
+  approve(runId: string, approvedBy: string): Promise<RunRecord>;
+  cancel(runId: string, by: string): Promise<RunRecord>;
+  run(runId: string): Promise<RunRecord | null>;
+  /** Emits the run whenever it moved on; ends when it is finished. */
+  watch(runId: string, signal: AbortSignal): AsyncIterable<RunRecord>;
+}
+
+/** What a participant is asked to do next. Sent again after a reconnect: handling one twice is harmless. */
+export type Task =
+  | {
+      readonly kind: 'advertise-keys';
+      readonly blockId: string;
+      readonly runId: string;
+      readonly config: Json;
+      readonly upload: Ticket;
+    }
+  | {
+      readonly kind: 'share-keys';
+      readonly blockId: string;
+      readonly adverts: readonly Uint8Array[];
+      readonly upload: Ticket;
+    }
+  /** No answer: the sealed shares that the neighbours made for this participant. */
+  | {
+      readonly kind: 'receive-shares';
+      readonly blockId: string;
+      readonly shares: readonly { readonly from: string; readonly sealed: Uint8Array }[];
+    }
+  | {
+      readonly kind: 'masked-input';
+      readonly blockId: string;
+      readonly slot: number;
+      readonly runId: string;
+      readonly roundId: string;
+      readonly step: number;
+      readonly attempt: number;
+      readonly query: SumQuery;
+      readonly expected: readonly string[];
+      readonly upload: Ticket;
+    }
+  | {
+      readonly kind: 'consistency-check';
+      readonly blockId: string;
+      readonly slot: number;
+      readonly survivors: readonly string[];
+    }
+  | {
+      readonly kind: 'unmasking';
+      readonly blockId: string;
+      readonly slot: number;
+      readonly checks: readonly Uint8Array[];
+    };
+
+/** Where the answer may be PUT: a path of this coordinator, and the most bytes it takes there. */
+export interface Ticket {
+  readonly path: string;
+  readonly maxBytes: number;
+}
+
+/** Message phases on the wire and in the store. */
+export const PHASES = [
+  'advertise-keys',
+  'share-keys',
+  'masked-input',
+  'consistency-check',
+  'unmasking',
+] as const;
+export type Phase = (typeof PHASES)[number];
+
+export interface Exchange {
+  /** First what is outstanding, then each new task, until the signal aborts. */
+  tasks(participantId: string, signal: AbortSignal): AsyncIterable<Task>;
+  /**
+   * A protocol message, by mutation or PUT. Resolves when it is durable. An identical repeat is fine.
+   * Throws PhaseClosed (late, other round), MessageRejected (bad signature, length, content; a second, different one).
+   */
+  submit(
+    participantId: string,
+    address: { readonly blockId: string; readonly slot: number; readonly phase: Phase },
+    body: Uint8Array,
+  ): Promise<void>;
+  /**
+   * A participant's own refusal to answer a task (over its budget, unknown keys after a restart, another charter): it is left
+   * out of the round at once, and the reason, in words, is kept for the run.
+   */
+  decline(
+    participantId: string,
+    address: { readonly blockId: string; readonly slot: number; readonly phase: Phase },
+    reason: string,
+  ): Promise<void>;
+  /** The address behind a ticket's path if it is this participant's and still open, with the most bytes it takes; throws PhaseClosed or NotFound. */
+  upload(
+    participantId: string,
+    path: string,
+  ): { readonly blockId: string; readonly slot: number; readonly phase: Phase; readonly maxBytes: number };
+  /** A public model's bytes. */
+  model(digest: string): Promise<Uint8Array | undefined>;
+}
+
+/** Figures for the limit, all at the charter's δ, against coordinator + maxColluders. */
+export interface BudgetView {
+  readonly charterDigest: string;
+  readonly epsilonLimit: number;
+  readonly delta: number;
+  readonly orders: readonly number[];
+  readonly epsilonSpent: number;
+  /** ε if everything reserved were spent too. */
+  readonly epsilonReserved: number;
+  readonly epsilonRemaining: number;
+  /** Exact figures: units of 2^-40 at each order, decimal. */
+  readonly spentUnits: readonly string[];
+  readonly reservedUnits: readonly string[];
+  readonly limitUnits: readonly string[];
+}
+
+export interface Compliance {
+  budget(): Promise<BudgetView>;
+  /** ε of what a run really spent, by observer. */
+  views(runId: string): Promise<EpsilonViews>;
+  /** What a run would cost, before anything is spent. */
+  preview(input: { readonly synthesizer: string; readonly options: Json }): Promise<{
+    readonly epsilon: number;
+    readonly steps: number;
+    readonly fits: boolean;
+    readonly planDigest: string;
+  }>;
+}
+
+export interface Samples {
+  /** Row i depends on (release, seed, i) alone. Throws ReleaseNotReady, NotFound, InvalidInput. */
+  rows(
+    runId: string,
+    request: { readonly seed: string; readonly offset: number; readonly count: number },
+  ): Promise<AsyncIterable<Row>>;
+}
