@@ -1,0 +1,24 @@
+/** What can go wrong on a participant's side, by a stable code. */
+export type ParticipantErrorCode =
+  | 'KeyFile'
+  | 'NotInitialised'
+  | 'CharterMismatch'
+  | 'CharterRefused'
+  | 'BudgetRefused'
+  | 'QueryRefused'
+  | 'SpendingDamaged'
+  | 'AlreadyRunning'
+  | 'Refused'
+  | 'Unreachable';
+
+/** Says what was wrong and what to do; never holds a secret, a vector or a row. */
+export class ParticipantError extends Error {
+  override readonly name = 'ParticipantError';
+  constructor(
+    readonly code: ParticipantErrorCode,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}

@@ -1,0 +1,172 @@
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
+import { z } from 'zod';
+import type { Primitives } from '../../src/crypto/primitives.js';
+import type { Rng } from '../../src/crypto/rng.js';
+import { ParticipantError } from './errors.js';
+
+/**
+ * A participant's folder (mode 0700):
+ *   identity.key   its Ed25519 seed in hex, mode 0600
+ *   enrolment.json where and as whom it enrols
+ *   charter.json   the charter that it signed, and the digest that it pinned
+ *   spending.jsonl its own spending record
+ *   lock           the process that runs on it
+ */
+export interface Identity {
+  readonly seed: Uint8Array;
+  /** Lower-case hex. */
+  readonly publicKey: string;
+}
+
+const enrolmentShape = z.strictObject({
+  coordinator: z.url({ protocol: /^https?$/ }),
+  federation: z.string().min(1),
+  name: z.string().min(1),
+  declaredRecords: z.int().min(1),
+});
+export type EnrolmentSettings = z.infer<typeof enrolmentShape>;
+
+const pinShape = z.strictObject({
+  digest: z.string().regex(/^[0-9a-f]{64}$/),
+  /** RFC 8785 text. */
+  body: z.string(),
+  signature: z.string().regex(/^[0-9a-f]{128}$/),
+});
+export type PinnedCharter = z.infer<typeof pinShape>;
+
+export const SPENDING_FILE = 'spending.jsonl';
+
+/** Makes the folder and a fresh identity. Refuses to replace a key. */
+export function initHome(
+  dir: string,
+  settings: EnrolmentSettings,
+  rng: Rng,
+  primitives: Primitives,
+): Identity {
+  const checked = enrolmentShape.parse(settings);
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  chmodSync(dir, 0o700);
+  const path = join(dir, 'identity.key');
+  if (existsSync(path))
+    throw new ParticipantError(
+      'KeyFile',
+      `${path} exists already: an identity is made once. Choose another folder.`,
+    );
+  const seed = rng(32);
+  writeFileSync(path, `${bytesToHex(seed)}\n`, { mode: 0o600, flag: 'wx' });
+  replaceFile(join(dir, 'enrolment.json'), JSON.stringify(checked, null, 2));
+  return { seed, publicKey: bytesToHex(primitives.ed25519PublicKey(seed)) };
+}
+
+/** Throws KeyFile if the key is missing, malformed, or readable by anyone else. */
+export function readIdentity(dir: string, primitives: Primitives): Identity {
+  const path = join(dir, 'identity.key');
+  if (!existsSync(path))
+    throw new ParticipantError(
+      'NotInitialised',
+      `There is no ${path}: run "chorale participant init" first.`,
+    );
+  const mode = statSync(path).mode & 0o777;
+  if ((mode & 0o077) !== 0)
+    throw new ParticipantError(
+      'KeyFile',
+      `${path} can be read by others (mode 0${mode.toString(8)}): run "chmod 600 ${path}", and consider the key known to them.`,
+    );
+  const text = readFileSync(path, 'utf8').trim();
+  if (!/^[0-9a-f]{64}$/.test(text))
+    throw new ParticipantError(
+      'KeyFile',
+      `${path} is not an identity key (32 bytes in hex). Restore it from a backup.`,
+    );
+  const seed = hexToBytes(text);
+  return { seed, publicKey: bytesToHex(primitives.ed25519PublicKey(seed)) };
+}
+
+export function readEnrolment(dir: string): EnrolmentSettings {
+  return readJson(join(dir, 'enrolment.json'), enrolmentShape, 'run "chorale participant init" first');
+}
+
+export function pinCharter(dir: string, pin: PinnedCharter): void {
+  replaceFile(join(dir, 'charter.json'), JSON.stringify(pin, null, 2));
+}
+
+export function readPinnedCharter(dir: string): PinnedCharter | undefined {
+  const path = join(dir, 'charter.json');
+  return existsSync(path)
+    ? readJson(path, pinShape, 'sign the charter again with "chorale charter sign"')
+    : undefined;
+}
+
+/** One process a folder: two would each think they had the whole budget. Survives kill -9: a dead owner's lock is taken over. */
+export function lockHome(dir: string): () => void {
+  const path = join(dir, 'lock');
+  // Linked into place, so that the file never exists without its owner's number in it.
+  const draft = `${path}.${process.pid}.new`;
+  writeFileSync(draft, `${process.pid}`, { mode: 0o600 });
+  try {
+    for (;;) {
+      try {
+        linkSync(draft, path);
+        return () => rmSync(path, { force: true });
+      } catch (cause) {
+        if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
+        const owner = Number(existsSync(path) ? readFileSync(path, 'utf8') : 0);
+        if (isAlive(owner))
+          throw new ParticipantError(
+            'AlreadyRunning',
+            `Process ${owner} already runs a participant on ${dir}: stop it first.`,
+            { cause },
+          );
+        rmSync(path, { force: true });
+      }
+    }
+  } finally {
+    rmSync(draft, { force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (cause) {
+    return (cause as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+function readJson<T>(path: string, shape: z.ZodType<T>, remedy: string): T {
+  if (!existsSync(path)) throw new ParticipantError('NotInitialised', `There is no ${path}: ${remedy}.`);
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    throw new ParticipantError('NotInitialised', `${path} is not JSON: ${remedy}.`, { cause });
+  }
+  const parsed = shape.safeParse(value);
+  if (!parsed.success)
+    throw new ParticipantError(
+      'NotInitialised',
+      `${path} is not valid: ${z.prettifyError(parsed.error)}; ${remedy}.`,
+    );
+  return parsed.data;
+}
+
+/** Written beside and renamed over: a crash leaves the old file or the new one. */
+function replaceFile(path: string, text: string): void {
+  const draft = `${path}.${process.pid}.new`;
+  writeFileSync(draft, `${text}\n`, { mode: 0o600 });
+  renameSync(draft, path);
+}

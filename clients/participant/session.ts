@@ -1,0 +1,210 @@
+import { bytesToHex } from '@noble/hashes/utils.js';
+import { canonicalDigest } from '../../src/crypto/canonical.js';
+import type { Primitives } from '../../src/crypto/primitives.js';
+import type { Rng } from '../../src/crypto/rng.js';
+import { type Charter, cohortOf } from '../../src/federation/charter.js';
+import type { Task } from '../../src/federation/service.js';
+import { sampleDiscreteGaussian } from '../../src/privacy/noise/discreteGaussian.js';
+import { addShare, eventOf, quantize } from '../../src/privacy/quantization.js';
+import type { SumQuery } from '../../src/privacy/sumQuery.js';
+import type { BlockConfig, CharterFloors } from '../../src/secagg/block.js';
+import { createMaskedInput, handleConsistency, handleSurvivors } from '../../src/secagg/client/round.js';
+import { createAdvert, handleAdverts, handleShares } from '../../src/secagg/client/setup.js';
+import type { MemberState, ReadyMember } from '../../src/secagg/client/state.js';
+import type { RecordSource } from '../../src/synthesis/table/records.js';
+import { ParticipantError } from './errors.js';
+import type { Identity } from './home.js';
+import type { AnnouncedRun, RunPolicy } from './policy.js';
+import type { Spending } from './spending.js';
+
+/** What the session needs from the coordinator beside the tasks; public documents only. */
+export interface PublicSource {
+  run(runId: string): Promise<AnnouncedRun>;
+  model(digest: string, bytes: number): Promise<Uint8Array>;
+}
+
+export interface SessionPorts {
+  readonly memberId: string;
+  readonly identity: Identity;
+  readonly charter: Charter;
+  readonly charterDigest: string;
+  readonly spending: Spending;
+  readonly records: RecordSource;
+  readonly source: PublicSource;
+  readonly policyFor: (run: AnnouncedRun) => RunPolicy;
+  readonly rng: Rng;
+  readonly primitives: Primitives;
+}
+
+/** The round in progress: what settles its charge. */
+interface OpenRound {
+  readonly blockId: string;
+  readonly slot: number;
+  readonly roundId: string;
+  readonly query: SumQuery;
+}
+
+/**
+ * One participant's side of the protocol: a task in, a message out. Slot secrets live here, in memory, and nowhere else:
+ * after a restart this participant has no old shares left to give, so it can't answer an old slot twice, and
+ * joins again at the next block.
+ */
+export interface Session {
+  /** The answer, or none where the task wants none. Throws what makes it refuse; the state is then unchanged. */
+  handle(task: Task): Promise<Uint8Array | undefined>;
+}
+
+export function createSession(ports: SessionPorts): Session {
+  const { memberId, identity, charter, primitives, rng, spending } = ports;
+  const floors: CharterFloors = {
+    federation: charter.federation,
+    charterDigest: ports.charterDigest,
+    roster: new Map(charter.members.map((m) => [m.id, m.publicKey])),
+    ...charter.cohort,
+  };
+  const member = { id: memberId, seed: identity.seed };
+  let blockId: string | undefined;
+  let state: MemberState | undefined;
+  let round: OpenRound | undefined;
+  let policy: RunPolicy | undefined;
+  /** A task may come twice, after a reconnect: it gets the same bytes, not another vector under the same masks. */
+  const answers = new Map<string, Uint8Array>();
+  let models = new Map<string, Uint8Array>();
+
+  async function answer(task: Task): Promise<Uint8Array | undefined> {
+    if (task.kind === 'advertise-keys') {
+      const config = task.config as unknown as BlockConfig;
+      if (config.block !== task.blockId)
+        throw new ParticipantError('QueryRefused', 'The block’s configuration is for another block.');
+      await knowRun(task.runId);
+      const created = createAdvert(config, floors, member, rng, primitives);
+      answers.clear();
+      blockId = task.blockId;
+      state = created.state;
+      round = undefined;
+      return created.message;
+    }
+    if (state === undefined || task.blockId !== blockId)
+      throw new ParticipantError(
+        'Refused',
+        'This participant has no keys for the block (it was restarted); it joins again at the next one.',
+      );
+    switch (task.kind) {
+      case 'share-keys': {
+        if (state.kind === 'ready') throw new ParticipantError('Refused', 'The block is set up already.');
+        const shared = handleAdverts(state, task.adverts);
+        state = shared.state;
+        return shared.message;
+      }
+      case 'receive-shares': {
+        if (state.kind === 'advertised')
+          throw new ParticipantError('Refused', 'Shares came before the adverts.');
+        state = handleShares(state, task.shares).state;
+        return undefined;
+      }
+      case 'masked-input':
+        return maskedInput(task, ready(state));
+      case 'consistency-check': {
+        const signed = handleSurvivors(ready(state), task.slot, task.survivors);
+        state = signed.state;
+        return signed.message;
+      }
+      case 'unmasking': {
+        const opened = handleConsistency(ready(state), task.slot, task.checks);
+        state = opened.state;
+        settle(task.slot, opened.survivors);
+        return opened.message;
+      }
+    }
+  }
+
+  async function maskedInput(
+    task: Extract<Task, { kind: 'masked-input' }>,
+    member: ReadyMember,
+  ): Promise<Uint8Array> {
+    const { query } = task;
+    const current = await knowRun(task.runId);
+    // Everything is checked, and paid for, before the records are looked at.
+    const event = current.check(query, task.step);
+    const noise = sampleDiscreteGaussian(query.encoding.shareVariance, query.dimension, rng);
+    const given = await fetchModels(query);
+    const key = { blockId: task.blockId, slot: task.slot, roundId: task.roundId };
+    spending.charge({ ...key, event });
+    const sum = await current.synthesizer.contribute(query, given, ports.records, rng);
+    const vector = addShare(query, quantize(query, sum), noise);
+    const masked = createMaskedInput(
+      member,
+      {
+        block: task.blockId,
+        slot: task.slot,
+        round: task.roundId,
+        attempt: task.attempt,
+        queryDigest: canonicalDigest(query),
+        modelDigest: canonicalDigest(query.models),
+        dimension: query.dimension,
+        modulusBits: query.encoding.modulusBits,
+        expected: task.expected,
+      },
+      vector,
+    );
+    state = masked.state;
+    round = { ...key, query };
+    return masked.message;
+  }
+
+  /** t signatures of shareholders prove who is in the sum: the charge comes down to the noise that survived. */
+  function settle(slot: number, survivors: readonly string[]): void {
+    if (round === undefined || round.slot !== slot) return;
+    spending.lower({ ...round, event: eventOf(round.query, survivors.length, cohortOf(charter)) });
+  }
+
+  async function knowRun(runId: string): Promise<RunPolicy> {
+    if (policy?.runId !== runId) policy = ports.policyFor(await ports.source.run(runId));
+    return policy;
+  }
+
+  /** The generator changes less often than the critic: what the digest names is fetched once. */
+  async function fetchModels(query: SumQuery): Promise<ReadonlyMap<string, Uint8Array>> {
+    const next = new Map<string, Uint8Array>();
+    const named = new Map<string, Uint8Array>();
+    await Promise.all(
+      query.models.map(async ({ name, digest, bytes }) => {
+        const known = models.get(digest);
+        const model = known ?? (await ports.source.model(digest, bytes));
+        if (
+          known === undefined &&
+          (model.length !== bytes || bytesToHex(primitives.sha256(model)) !== digest)
+        )
+          throw new ParticipantError(
+            'QueryRefused',
+            `The model "${name}" that was sent is not the one that the query names.`,
+          );
+        next.set(digest, model);
+        named.set(name, model);
+      }),
+    );
+    models = next;
+    return named;
+  }
+
+  return {
+    async handle(task) {
+      const key = `${task.blockId}/${'slot' in task ? task.slot : -1}/${task.kind}`;
+      const known = answers.get(key);
+      if (known !== undefined) return known;
+      const message = await answer(task);
+      if (message !== undefined) {
+        // One slot is open at a time: an older slot's answers can't be asked for again.
+        if (task.kind === 'masked-input') answers.clear();
+        answers.set(key, message);
+      }
+      return message;
+    },
+  };
+}
+
+function ready(state: MemberState): ReadyMember {
+  if (state.kind !== 'ready')
+    throw new ParticipantError('Refused', 'A round was opened before the block was set up.');
+  return state;
+}
