@@ -198,5 +198,6 @@ export function floatsToBytes(values: Float32Array): Uint8Array {
 
 export function bytesToFloats(bytes: Uint8Array): Float32Array {
   if (bytes.length % 4 !== 0) throw new MalformedBytes('float32 values need a multiple of four bytes');
-  return new Float32Array(bytes.slice().buffer);
+  // Not bytes.slice(): a Buffer’s slice is a view of its pool.
+  return new Float32Array(Uint8Array.from(bytes).buffer);
 }
