@@ -34,9 +34,6 @@ export interface AnnouncedCharter {
   readonly signedBy: readonly string[];
 }
 
-/** Answers above this go by PUT; a mutation's Bytes take no more. */
-const MUTATION_BYTES = 32 * 1024;
-
 const TASKS = `subscription {
   tasks {
     __typename
@@ -44,8 +41,8 @@ const TASKS = `subscription {
     ... on ShareKeysTask { blockId adverts upload { path maxBytes } }
     ... on ReceiveSharesTask { blockId shares { from sealed } }
     ... on MaskedInputTask { blockId slot runId roundId step attempt query expected upload { path maxBytes } }
-    ... on ConsistencyCheckTask { blockId slot survivors }
-    ... on UnmaskingTask { blockId slot checks }
+    ... on ConsistencyCheckTask { blockId slot survivors upload { path maxBytes } }
+    ... on UnmaskingTask { blockId slot checks upload { path maxBytes } }
   }
 }`;
 
@@ -242,25 +239,18 @@ export function createCoordinatorClient({ url, identity, rng, now }: ClientPorts
     },
 
     async answer(task, body) {
-      const upload: Ticket | undefined = 'upload' in task ? task.upload : undefined;
-      if (upload !== undefined && (task.kind === 'masked-input' || body.length > MUTATION_BYTES)) {
-        if (!upload.path.startsWith('/uploads/'))
-          throw new ParticipantError('QueryRefused', 'The upload ticket points somewhere else.');
-        const response = await send('PUT', `${base}${upload.path}`, body, {
-          'content-type': 'application/octet-stream',
-        });
-        if (response.ok) return;
-        const problem = (await response.json().catch(() => ({}))) as { code?: string; detail?: string };
-        throw new ParticipantError(
-          response.status >= 500 ? 'Unreachable' : 'Refused',
-          `${problem.code ?? response.status}: ${problem.detail ?? ''}`,
-        );
-      }
-      await ask(
-        `mutation ($input: SubmitMessageInput!) { submitMessage(input: $input) { __typename ${FAILURE} } }`,
-        {
-          input: { ...addressOf(task), body: Buffer.from(body).toString('base64') },
-        },
+      if (task.kind === 'receive-shares') throw new TypeError('receive-shares wants no answer');
+      const { path } = task.upload;
+      if (!path.startsWith('/uploads/'))
+        throw new ParticipantError('QueryRefused', 'The upload ticket points somewhere else.');
+      const response = await send('PUT', `${base}${path}`, body, {
+        'content-type': 'application/octet-stream',
+      });
+      if (response.ok) return;
+      const problem = (await response.json().catch(() => ({}))) as { code?: string; detail?: string };
+      throw new ParticipantError(
+        response.status >= 500 ? 'Unreachable' : 'Refused',
+        `${problem.code ?? response.status}: ${problem.detail ?? ''}`,
       );
     },
 
@@ -306,8 +296,8 @@ type WireTask =
       expected: string[];
       upload: Ticket;
     }
-  | { __typename: 'ConsistencyCheckTask'; blockId: string; slot: number; survivors: string[] }
-  | { __typename: 'UnmaskingTask'; blockId: string; slot: number; checks: string[] };
+  | { __typename: 'ConsistencyCheckTask'; blockId: string; slot: number; survivors: string[]; upload: Ticket }
+  | { __typename: 'UnmaskingTask'; blockId: string; slot: number; checks: string[]; upload: Ticket };
 
 function readTask(wire: WireTask): Task {
   const bytes = (text: string) => new Uint8Array(Buffer.from(text, 'base64'));
@@ -338,8 +328,20 @@ function readTask(wire: WireTask): Task {
       return { kind: 'masked-input', ...task };
     }
     case 'ConsistencyCheckTask':
-      return { kind: 'consistency-check', blockId: wire.blockId, slot: wire.slot, survivors: wire.survivors };
+      return {
+        kind: 'consistency-check',
+        blockId: wire.blockId,
+        slot: wire.slot,
+        survivors: wire.survivors,
+        upload: wire.upload,
+      };
     case 'UnmaskingTask':
-      return { kind: 'unmasking', blockId: wire.blockId, slot: wire.slot, checks: wire.checks.map(bytes) };
+      return {
+        kind: 'unmasking',
+        blockId: wire.blockId,
+        slot: wire.slot,
+        checks: wire.checks.map(bytes),
+        upload: wire.upload,
+      };
   }
 }

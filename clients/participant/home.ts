@@ -3,6 +3,7 @@ import {
   existsSync,
   linkSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -55,18 +56,25 @@ export function initHome(
   rng: Rng,
   primitives: Primitives,
 ): Identity {
-  const checked = enrolmentShape.parse(settings);
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-  chmodSync(dir, 0o700);
+  const parsed = enrolmentShape.safeParse(settings);
+  if (!parsed.success)
+    throw new ParticipantError(
+      'NotInitialised',
+      `These settings are not valid: ${z.prettifyError(parsed.error)}.`,
+    );
   const path = join(dir, 'identity.key');
   if (existsSync(path))
     throw new ParticipantError(
       'KeyFile',
       `${path} exists already: an identity is made once. Choose another folder.`,
     );
+  if (existsSync(dir) && readdirSync(dir).length > 0)
+    throw new ParticipantError('KeyFile', `${dir} holds other files: choose a new folder for the identity.`);
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  chmodSync(dir, 0o700);
   const seed = rng(32);
   writeFileSync(path, `${bytesToHex(seed)}\n`, { mode: 0o600, flag: 'wx' });
-  replaceFile(join(dir, 'enrolment.json'), JSON.stringify(checked, null, 2));
+  replaceFile(join(dir, 'enrolment.json'), JSON.stringify(parsed.data, null, 2));
   return { seed, publicKey: bytesToHex(primitives.ed25519PublicKey(seed)) };
 }
 

@@ -181,6 +181,8 @@ export async function participate(ports: ParticipatePorts): Promise<void> {
 
 /** Errors by which the participant's own side says no; anything else is a bug and ends it. */
 const REFUSALS = new Set([
+  'MalformedBytes',
+  'CryptoError',
   'ParticipantError',
   'QueryRefused',
   'SecaggRefusal',

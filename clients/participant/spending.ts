@@ -110,7 +110,8 @@ export function openSpending(path: string, limit: FilterLimit): Spending {
     const { size } = fstatSync(file);
     try {
       writeFileSync(file, `${line}\n`);
-      fsyncSync(file);
+      // A lowering that a power cut takes back leaves the higher charge: it need not wait for the disk.
+      if (kind === 'charge') fsyncSync(file);
     } catch (cause) {
       // A full disk may have taken half the line: the next one must not stand behind it.
       ftruncateSync(file, size);

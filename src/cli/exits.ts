@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 /** Exit codes that mean something; `chorale --help` lists them. */
 export const EXIT = {
   ok: 0,
@@ -28,17 +30,26 @@ export class CliError extends Error {
   }
 }
 
+/** Errors by which a room refuses: expected, and written for people. */
 const EXPECTED = new Set([
+  'ApplicationError',
+  'CryptoError',
+  'EngineUnavailable',
+  'EvaluationError',
   'FederationError',
+  'InvalidOptions',
+  'InvalidRecords',
+  'InvalidTableSchema',
+  'MalformedBytes',
   'ParticipantError',
   'PrivacyError',
   'QueryRefused',
-  'InvalidSchema',
-  'InvalidRecords',
-  'InvalidOptions',
-  'StoreError',
   'SecaggRefusal',
+  'StoreError',
 ]);
+
+/** System errors whose own message is clear enough. */
+const SYSTEM = new Set(['ENOENT', 'EACCES', 'EEXIST', 'EISDIR', 'ENOTDIR', 'ENOSPC', 'EROFS']);
 
 /** The exit code and the one line that a person reads; a bug keeps its stack. */
 export function explain(error: unknown): {
@@ -51,8 +62,7 @@ export function explain(error: unknown): {
     const code = String(error.code);
     if (code === 'EADDRINUSE')
       return { exitCode: EXIT.refused, code, message: `${error.message}. Choose another port with --port.` };
-    if (code === 'ENOENT' || code === 'EACCES' || code === 'ENOSPC')
-      return { exitCode: EXIT.refused, code, message: error.message };
+    if (SYSTEM.has(code)) return { exitCode: EXIT.refused, code, message: error.message };
     if (EXPECTED.has(error.name)) {
       const exitCode =
         code === 'BudgetExceeded' || code === 'BudgetRefused'
@@ -70,4 +80,16 @@ export function explain(error: unknown): {
     code: 'Bug',
     message: error instanceof Error ? (error.stack ?? error.message) : String(error),
   };
+}
+
+/** Reads a JSON file that a person named. */
+export function readJsonFile(path: string): unknown {
+  const text = readFileSync(path, 'utf8');
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new CliError(`${path} is not JSON: ${(cause as Error).message}.`, EXIT.refused, 'InvalidInput', {
+      cause,
+    });
+  }
 }

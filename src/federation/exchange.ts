@@ -242,7 +242,9 @@ export function createDesk(ports: { readonly clock: Clock; readonly rng: Rng }):
       }
     },
 
-    submit: (participantId, address, body) => openCollection(address).submit(participantId, body),
+    async submit(participantId, address, body) {
+      await openCollection(address).submit(participantId, body);
+    },
     async decline(participantId, address, reason) {
       openCollection(address).decline(participantId, reason);
     },

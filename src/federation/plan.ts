@@ -12,6 +12,7 @@ export function planDigest(plan: readonly PlannedCost[]): string {
 
 /** The worst-case event of the query that follows `step` absorbed sums; undefined when the plan is over. */
 export function plannedEvent(plan: readonly PlannedCost[], step: number): PrivacyEvent | undefined {
+  if (!Number.isSafeInteger(step) || step < 0) return undefined;
   let before = 0;
   for (const { event, count } of plan) {
     if (step < before + count) return event;

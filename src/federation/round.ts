@@ -167,11 +167,12 @@ export async function playRound(
       checks,
       checking.survivors,
       consistencyCheckBytes(checking.survivors.length),
-      () => ({
+      (upload) => ({
         kind: 'consistency-check',
         blockId: row.blockId,
         slot: row.slot,
         survivors: checking.survivors,
+        upload,
       }),
     );
   } else {
@@ -187,12 +188,19 @@ export async function playRound(
   if (round.phase === 'consistency-check') await advance('consistency-check', { phase: 'unmasking' });
 
   const unmasking = receiver<UnmaskingRound>(ports, address('unmasking'), consistent.state, receiveUnmasking);
-  await collect('unmasking', unmasking, checking.survivors, unmaskingBytes(row.expected.length), () => ({
-    kind: 'unmasking',
-    blockId: row.blockId,
-    slot: row.slot,
-    checks: consistent.checks,
-  }));
+  await collect(
+    'unmasking',
+    unmasking,
+    checking.survivors,
+    unmaskingBytes(row.expected.length),
+    (upload) => ({
+      kind: 'unmasking',
+      blockId: row.blockId,
+      slot: row.slot,
+      checks: consistent.checks,
+      upload,
+    }),
+  );
   const opened = unmask(unmasking.state);
   if (opened.kind === 'aborted')
     return aborted(unmasking.state, `${opened.reason}: ${opened.have} of ${opened.need}`);

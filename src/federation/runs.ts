@@ -77,6 +77,13 @@ export function createRuns({ store, bus, rng, start, stop }: RunPorts): Runs {
           if (proposed.approvedBy === approvedBy) return proposed;
           throw new FederationError('Conflict', `Run ${runId} is ${proposed.status} already.`);
         }
+        const [other] = await tx.runs('running');
+        // A participant holds the keys of one block: two runs at once would take each other's members.
+        if (other !== undefined)
+          throw new FederationError(
+            'Conflict',
+            `Run ${other.id} is still running: approve this one when it is over.`,
+          );
         return tx.updateRun(runId, { status: 'running', approvedBy });
       });
       bus.publish(`run:${runId}`);

@@ -107,12 +107,14 @@ export type Task =
       readonly blockId: string;
       readonly slot: number;
       readonly survivors: readonly string[];
+      readonly upload: Ticket;
     }
   | {
       readonly kind: 'unmasking';
       readonly blockId: string;
       readonly slot: number;
       readonly checks: readonly Uint8Array[];
+      readonly upload: Ticket;
     };
 
 /** Where the answer may be PUT: a path of this coordinator, and the most bytes it takes there. */

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
-import { processFederation, type ProcessFederation } from './federation.js';
+import { type ProcessFederation, processFederation } from './federation.js';
 
 let federation: ProcessFederation | undefined;
 afterEach(async () => {
@@ -15,11 +15,18 @@ async function verifiedLedger(of: ProcessFederation) {
   const file = join(of.folder, 'ledger.json');
   await of.processes.run('auditor', ['budget', 'export', '--out', file, ...auditor]);
   const [verdict] = await of.processes.run('auditor', ['budget', 'verify', file]);
-  return { verdict: verdict!, ledger: JSON.parse(readFileSync(file, 'utf8')) as { rounds: { phase: string; contributors: string[] | null }[] } };
+  return {
+    verdict: verdict!,
+    ledger: JSON.parse(readFileSync(file, 'utf8')) as {
+      rounds: { phase: string; contributors: string[] | null }[];
+    },
+  };
 }
 
 describe('killing any one process gives the right release or a clean abort', () => {
-  test('hazard V1: the coordinator is killed with -9 three times in a run and restarted: the run goes on to its end', { timeout: 240_000 }, async () => {
+  test('hazard V1: the coordinator is killed with -9 three times in a run and restarted: the run goes on to its end', {
+    timeout: 240_000,
+  }, async () => {
     federation = await processFederation(4, 3, 4611);
     const runId = await federation.run({ steps: 30 });
     for (let kill = 0; kill < 3; kill += 1) {
@@ -36,7 +43,9 @@ describe('killing any one process gives the right release or a clean abort', () 
     expect(ledger.rounds.filter((round) => round.phase === 'COMPLETED')).toHaveLength(30);
   });
 
-  test('a participant is killed and the run goes on without it; restarted, it joins again at the next block', { timeout: 240_000 }, async () => {
+  test('a participant is killed and the run goes on without it; restarted, it joins again at the next block', {
+    timeout: 240_000,
+  }, async () => {
     federation = await processFederation(4, 3, 4621);
     const runId = await federation.run({ steps: 40 });
     await wait(1500);
@@ -46,12 +55,16 @@ describe('killing any one process gives the right release or a clean abort', () 
     const last = await federation.finished(runId);
     expect(last, JSON.stringify(last)).toMatchObject({ status: 'COMPLETED', step: 40 });
     const { ledger } = await verifiedLedger(federation);
-    const sizes = ledger.rounds.flatMap((round) => (round.contributors === null ? [] : [round.contributors.length]));
+    const sizes = ledger.rounds.flatMap((round) =>
+      round.contributors === null ? [] : [round.contributors.length],
+    );
     expect(sizes).toContain(3);
     expect(sizes.at(-1)).toBe(4);
   });
 
-  test('with fewer than minSurvivors left the run aborts, says so, and keeps everything', { timeout: 240_000 }, async () => {
+  test('with fewer than minSurvivors left the run aborts, says so, and keeps everything', {
+    timeout: 240_000,
+  }, async () => {
     federation = await processFederation(4, 3, 4631);
     const runId = await federation.run({ steps: 2000 });
     await wait(1500);

@@ -70,6 +70,7 @@ const ConsistencyCheckTask = builder
       blockId: t.exposeString('blockId'),
       slot: t.exposeInt('slot'),
       survivors: t.expose('survivors', { type: ['String'], description: 'U₂, participant ids.' }),
+      upload: t.expose('upload', { type: UploadTicket }),
     }),
   });
 
@@ -78,6 +79,7 @@ const UnmaskingTask = builder.objectRef<TaskOf<'unmasking'>>('UnmaskingTask').im
     blockId: t.exposeString('blockId'),
     slot: t.exposeInt('slot'),
     checks: t.expose('checks', { type: ['Bytes'] }),
+    upload: t.expose('upload', { type: UploadTicket }),
   }),
 });
 
@@ -149,7 +151,8 @@ const SubmitMessageResult = resultUnion('SubmitMessage', MessageReceipt, 'Messag
 // No idempotency key: (block, slot, phase, participant) is the message's primary key, so a repeat is the same answer.
 builder.mutationField('submitMessage', (t) =>
   t.field({
-    description: 'A protocol message of at most 64 KiB; larger ones go by PUT on the task’s ticket.',
+    description:
+      'A protocol message of at most 64 KiB. PUT on the task’s ticket takes any size, and costs both sides less.',
     authScopes: { participant: true },
     type: SubmitMessageResult,
     args: { input: t.arg({ type: SubmitMessageInput, required: true }) },

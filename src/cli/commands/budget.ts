@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import {
   ask,
@@ -9,7 +9,7 @@ import {
   print,
   withConnection,
 } from '../connection.js';
-import { CliError, EXIT } from '../exits.js';
+import { CliError, EXIT, readJsonFile } from '../exits.js';
 
 interface BudgetView {
   readonly epsilonLimit: number;
@@ -61,7 +61,7 @@ export function registerBudget(program: Command): void {
     .argument('<file>', 'what "budget export" wrote')
     .action(async (file: string, _options: unknown, command: Command) => {
       const { verifyLedger } = await import('../ledgerFile.js');
-      const verdict = verifyLedger(JSON.parse(readFileSync(file, 'utf8')));
+      const verdict = verifyLedger(readJsonFile(file));
       if (verdict.faults.length > 0)
         throw new CliError(
           `The ledger does not add up: ${verdict.faults.join('; ')}.`,

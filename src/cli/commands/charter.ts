@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import {
   ask,
@@ -10,7 +9,7 @@ import {
   print,
   withConnection,
 } from '../connection.js';
-import { CliError } from '../exits.js';
+import { CliError, readJsonFile } from '../exits.js';
 import { wholeNumber } from './coordinator.js';
 
 const CHARTER_FIELDS = 'version digest body status signatures { participantId signature }';
@@ -110,7 +109,7 @@ Example:
           `mutation ($input: ProposeCharterInput!) { proposeCharter(input: $input) { ${FAILURE} ... on Charter { ${CHARTER_FIELDS} } } }`,
           {
             input: {
-              schema: JSON.parse(readFileSync(options.schema, 'utf8')),
+              schema: readJsonFile(options.schema),
               epsilon,
               delta,
               orders,
