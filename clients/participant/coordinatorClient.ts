@@ -189,17 +189,19 @@ export function createCoordinatorClient({ url, identity, rng, now }: ClientPorts
       };
     },
 
-    async model(digest, bytes) {
-      const response = await send('GET', `${base}/models/${digest}`);
+    async models(wanted) {
+      const response = await send('GET', `${base}/models/${wanted.map(({ digest }) => digest).join('+')}`);
       if (!response.ok)
         throw new ParticipantError(
           'Refused',
-          `The model ${digest.slice(0, 12)}… is not there (status ${response.status}).`,
+          `The round's models are not there (status ${response.status}).`,
         );
-      const length = Number(response.headers.get('content-length') ?? bytes);
-      if (length !== bytes)
-        throw new ParticipantError('QueryRefused', 'A model has another size than the query says.');
-      return new Uint8Array(await response.arrayBuffer());
+      const total = wanted.reduce((sum, { bytes }) => sum + bytes, 0);
+      if (Number(response.headers.get('content-length') ?? total) !== total)
+        throw new ParticipantError('QueryRefused', 'The models have another size than the query says.');
+      const body = new Uint8Array(await response.arrayBuffer());
+      let offset = 0;
+      return wanted.map(({ bytes }) => body.slice(offset, (offset += bytes)));
     },
 
     async *tasks(signal) {

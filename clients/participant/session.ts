@@ -6,7 +6,7 @@ import { type Charter, cohortOf } from '../../src/federation/charter.js';
 import type { Task } from '../../src/federation/service.js';
 import { sampleDiscreteGaussian } from '../../src/privacy/noise/discreteGaussian.js';
 import { addShare, eventOf, quantize } from '../../src/privacy/quantization.js';
-import type { SumQuery } from '../../src/privacy/sumQuery.js';
+import type { ModelReference, SumQuery } from '../../src/privacy/sumQuery.js';
 import type { BlockConfig, CharterFloors } from '../../src/secagg/block.js';
 import { createMaskedInput, handleConsistency, handleSurvivors } from '../../src/secagg/client/round.js';
 import { createAdvert, handleAdverts, handleShares } from '../../src/secagg/client/setup.js';
@@ -20,7 +20,8 @@ import type { Spending } from './spending.js';
 /** What the session needs from the coordinator beside the tasks; public documents only. */
 export interface PublicSource {
   run(runId: string): Promise<AnnouncedRun>;
-  model(digest: string, bytes: number): Promise<Uint8Array>;
+  /** The bytes of the models, in the order asked for; 1 to 8 of them. */
+  models(wanted: readonly ModelReference[]): Promise<readonly Uint8Array[]>;
 }
 
 export interface SessionPorts {
@@ -165,25 +166,19 @@ export function createSession(ports: SessionPorts): Session {
 
   /** The generator changes less often than the critic: what the digest names is fetched once. */
   async function fetchModels(query: SumQuery): Promise<ReadonlyMap<string, Uint8Array>> {
-    const next = new Map<string, Uint8Array>();
-    const named = new Map<string, Uint8Array>();
-    await Promise.all(
-      query.models.map(async ({ name, digest, bytes }) => {
-        const known = models.get(digest);
-        const model = known ?? (await ports.source.model(digest, bytes));
-        if (
-          known === undefined &&
-          (model.length !== bytes || bytesToHex(primitives.sha256(model)) !== digest)
-        )
-          throw new ParticipantError(
-            'QueryRefused',
-            `The model "${name}" that was sent is not the one that the query names.`,
-          );
-        next.set(digest, model);
-        named.set(name, model);
-      }),
-    );
-    models = next;
+    const missing = query.models.filter(({ digest }) => !models.has(digest));
+    const fetched = missing.length === 0 ? [] : await ports.source.models(missing);
+    for (const [i, { name, digest, bytes }] of missing.entries()) {
+      const model = fetched[i];
+      if (model === undefined || model.length !== bytes || bytesToHex(primitives.sha256(model)) !== digest)
+        throw new ParticipantError(
+          'QueryRefused',
+          `The model "${name}" that was sent is not the one that the query names.`,
+        );
+      models.set(digest, model);
+    }
+    const named = new Map(query.models.map(({ name, digest }) => [name, models.get(digest)!]));
+    models = new Map(query.models.map(({ digest }) => [digest, models.get(digest)!]));
     return named;
   }
 

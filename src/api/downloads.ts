@@ -9,7 +9,8 @@ import { SAMPLE_ROWS } from './limits.js';
 import { Problem } from './problem.js';
 import { assertSeed, columnsOf, tableSchemaOf } from './samples.js';
 
-const MODEL = /^\/models\/([0-9a-f]{64})$/;
+/** One model or several, joined by '+': a round's models in one request. */
+const MODELS = /^\/models\/([0-9a-f]{64}(?:\+[0-9a-f]{64}){0,7})$/;
 const SAMPLES = /^\/samples\/([A-Za-z0-9_-]{1,64})\.csv$/;
 
 async function assertScope(
@@ -31,31 +32,39 @@ async function assertScope(
   throw new Problem(403, 'Forbidden', 'You may not read this.');
 }
 
-/** GET /models/<sha-256>: content-addressed, hence immutable. */
-export async function handleModel(
+/**
+ * GET /models/<sha-256>[+<sha-256>…]: content-addressed, hence immutable; several are one body, in the order asked for. Their
+ * sizes are in the query that names them.
+ */
+export async function handleModels(
   request: IncomingMessage,
   response: ServerResponse,
   url: URL,
   ports: ApiPorts,
 ): Promise<void> {
   await assertScope(request, url, ports, 'participant', 'operator', 'approver', 'auditor', 'application');
-  const digest = MODEL.exec(url.pathname)?.[1];
-  const etag = `"${digest}"`;
+  const digests = MODELS.exec(url.pathname)?.[1];
+  const etag = `"${digests}"`;
   const cacheControl = 'private, max-age=31536000, immutable';
-  if (digest !== undefined && request.headers['if-none-match'] === etag) {
+  if (digests !== undefined && request.headers['if-none-match'] === etag) {
     response.writeHead(304, { etag, 'cache-control': cacheControl }).end();
     return;
   }
-  const bytes = digest === undefined ? undefined : await ports.service.exchange.model(digest);
-  if (bytes === undefined)
+  const models: Uint8Array[] = [];
+  for (const digest of digests?.split('+') ?? []) {
+    const bytes = await ports.service.exchange.model(digest);
+    if (bytes !== undefined) models.push(bytes);
+  }
+  if (digests === undefined || models.length < digests.split('+').length)
     throw new Problem(404, 'NotFound', 'There is no model with this digest, or no longer.');
   response.writeHead(200, {
     'content-type': 'application/octet-stream',
-    'content-length': bytes.length,
+    'content-length': models.reduce((sum, bytes) => sum + bytes.length, 0),
     'cache-control': cacheControl,
     etag,
   });
-  response.end(bytes);
+  for (const bytes of models) response.write(bytes);
+  response.end();
 }
 
 /** GET /samples/<run>.csv?rows=&seed=: RFC 4180 with a header, streamed at the reader's speed. Missing values are empty. */

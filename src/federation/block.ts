@@ -206,7 +206,7 @@ export async function restoreBlock(frame: RunFrame): Promise<LiveBlock | undefin
     createBlock(config, ports.primitives),
     receiveAdvert,
   );
-  await replay(ports, advertising, of('advertise-keys'));
+  replay(advertising, of('advertise-keys'));
   const advertised = closeAdverts(advertising.state);
   if (advertised.kind === 'aborted')
     throw new Error(`block ${record.id} was ready, but its adverts do not fold: ${advertised.reason}`);
@@ -216,7 +216,7 @@ export async function restoreBlock(frame: RunFrame): Promise<LiveBlock | undefin
     advertised.state,
     receiveShares,
   );
-  await replay(ports, sharing, of('share-keys'));
+  replay(sharing, of('share-keys'));
   const shared = closeShares(sharing.state);
   if (shared.kind === 'aborted')
     throw new Error(`block ${record.id} was ready, but its shares do not fold: ${shared.reason}`);

@@ -10,7 +10,7 @@ import { type Charter, cohortOf, readCharter, synthesisContext } from './charter
 import { FederationError } from './errors.js';
 import type { Desk } from './exchange.js';
 import { commit, voidReservation } from './ledger.js';
-import type { Blobs, Bus, Clock, RoundRecord, RunRecord, Store } from './ports.js';
+import type { Blobs, Bus, Clock, MessageRecord, RoundRecord, RunRecord, Store } from './ports.js';
 import { openRoundRow, playRound, type RoundOutcome } from './round.js';
 import { PHASES } from './service.js';
 
@@ -60,6 +60,12 @@ export interface RunFrame {
   readonly signal: AbortSignal;
 }
 
+const NOTHING_OPEN: {
+  readonly round: RoundRecord | null;
+  readonly attempts: number;
+  readonly stored: readonly MessageRecord[];
+} = { round: null, attempts: 0, stored: [] };
+
 /**
  * Drives a run from wherever the store says it stands to its end: asks the synthesizer's queries one by one, each
  * answered by a round, each paid for before it is asked. Returns when the run is finished; throws only for bugs and when
@@ -79,10 +85,12 @@ export async function driveRun(ports: DriverPorts, runId: string, signal: AbortS
   let step = run.step;
   let stateDigest = run.stateDigest;
   let block = await restoreBlock(frame);
-  // Attempts at the next sum that an earlier process made.
-  let attemptsBefore = (await store.transaction((tx) => tx.rounds(runId))).filter(
-    (round) => round.step === step,
-  ).length;
+  /** Where an earlier process left the next sum. */
+  let resumed: typeof NOTHING_OPEN = await store.transaction(async (tx) => {
+    const round = await tx.openRound(runId);
+    const attempts = (await tx.rounds(runId)).filter((made) => made.step === step).length;
+    return { round, attempts, stored: round === null ? [] : await tx.messages(round.blockId, round.slot) };
+  });
 
   const finish = async (status: 'completed' | 'stopped' | 'aborted', reason: string | null) => {
     const releaseDigest = status === 'aborted' ? null : await blobs.put(synthesizer.release(state));
@@ -126,19 +134,18 @@ export async function driveRun(ports: DriverPorts, runId: string, signal: AbortS
 
   /** One query's sum, in as many attempts as it takes; every attempt has a key slot of its own. */
   async function answer(next: Step): Promise<{ readonly sum: NoisySum; readonly round: RoundRecord }> {
-    let round = await store.transaction((tx) => tx.openRound(runId));
-    let attempt = round?.attempt ?? attemptsBefore;
-    attemptsBefore = 0;
+    let { round, attempts: attempt, stored } = resumed;
+    resumed = NOTHING_OPEN;
     let last = '';
     while (attempt < ports.timing.attemptsPerStep || round !== null) {
       signal.throwIfAborted();
       let outcome: RoundOutcome;
       if (round !== null && block?.record.id !== round.blockId) {
-        // Its block could not be restored: the slot is burnt, and nothing of this round was unmasked.
+        // Its block could not be restored: the slot is burnt. Without a single answer nothing of the round was unmasked.
         outcome = {
           kind: 'aborted',
           reason: 'the key slots were lost in a restart',
-          answersHeld: 0,
+          answersHeld: stored.filter((message) => PHASES[message.phase] === 'unmasking').length,
           threshold: 1,
         };
       } else {
@@ -147,13 +154,14 @@ export async function driveRun(ports: DriverPorts, runId: string, signal: AbortS
           block = await ensureBlock();
           round = await openRoundRow(frame, block, next, step, attempt);
         }
-        outcome = await playRound(frame, block!, next, round);
+        outcome = await playRound(frame, block!, next, round, stored);
       }
       if (outcome.kind === 'sum') return { sum: outcome.sum, round: outcome.round };
       last = outcome.reason;
       await settleAborted(frame, round, outcome);
       ports.log('round aborted', { run: runId, step, attempt, reason: outcome.reason });
       round = null;
+      stored = [];
     }
     throw new FederationError(
       'QuorumNotReached',
@@ -231,8 +239,6 @@ async function settleAborted(
     });
     return found;
   });
-  const messages = await store.transaction((tx) => tx.messages(round.blockId, round.slot));
-  for (const { blobDigest } of messages) if (blobDigest !== null) await blobs.delete(blobDigest);
   // As the row says now: the sum may have been folded after the caller read it.
   if (standing.maskedSumDigest !== null) await blobs.delete(standing.maskedSumDigest);
 }

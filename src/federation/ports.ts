@@ -74,7 +74,8 @@ export interface BlockRecord {
   readonly createdAt: Date;
 }
 
-export type RoundPhase = 'masked-input' | 'consistency-check' | 'unmasking' | 'completed' | 'aborted';
+/** 'unmasking' from the moment that the sum is folded: survivors sign, then answer. */
+export type RoundPhase = 'masked-input' | 'unmasking' | 'completed' | 'aborted';
 
 export interface RoundRecord {
   readonly id: string;
@@ -107,9 +108,7 @@ export interface MessageRecord {
   readonly slot: number;
   readonly phase: number;
   readonly participantId: string;
-  /** The bytes, or none where a blob holds them (masked inputs). */
-  readonly body: Uint8Array | null;
-  readonly blobDigest: string | null;
+  readonly body: Uint8Array;
 }
 
 export interface BudgetRecord {
@@ -201,8 +200,6 @@ export interface Transaction {
   roundCount(runId: string): Promise<number>;
 
   messages(blockId: string, slot: number): Promise<MessageRecord[]>;
-  /** Forgets which blob held the vector, once its sum is durable. */
-  forgetBlobs(blockId: string, slot: number): Promise<void>;
   deleteMessages(blockId: string): Promise<void>;
 
   /** SELECT … FOR UPDATE: serialises every change of the budget. */

@@ -75,18 +75,22 @@ export async function openRoundRow(
 }
 
 /**
- * Plays a round from the phase that its row says to the opened sum. After a restart the stored messages are folded again
- * and only what is missing is asked for. An abort leaves the row to the caller, who settles the reservation.
+ * Plays a round from the phase that its row says to the opened sum. Of the answers only those that unmask are stored one by
+ * one (`stored`, after a restart): they decide whether a charge may be voided. Masked inputs are folded in memory, and the sum
+ * and whose vectors are in it become durable together; before that a crash forgets them, after it the members' own
+ * repeats fill the gap, since a task that comes again gets the same bytes again. So no member's vector is ever written
+ * down (hazard S27), and none waits for the database. An abort leaves the row to the caller, who settles the reservation.
  */
 export async function playRound(
   frame: RunFrame,
   block: LiveBlock,
   step: Step,
   row: RoundRecord,
+  stored: readonly MessageRecord[],
 ): Promise<RoundOutcome> {
   const { ports, signal } = frame;
   const { store, blobs } = ports;
-  const stored = await store.transaction((tx) => tx.messages(row.blockId, row.slot));
+  const answersStored = stored.filter((message) => PHASES[message.phase] === 'unmasking').length;
   const context: RoundContext = {
     block: row.blockId,
     slot: row.slot,
@@ -115,10 +119,11 @@ export async function playRound(
     // Whoever was lost is left out of the next attempt, and rejoins at the next block: asked again on keys that it may have
     // lost, it would only make the others pay for another round that fails.
     block.active = block.active.filter((id) => heard.has(id));
-    return { kind: 'aborted', reason, answersHeld: state.answersHeld, threshold: state.threshold };
+    const answersHeld = Math.max(state.answersHeld, answersStored);
+    return { kind: 'aborted', reason, answersHeld, threshold: state.threshold };
   };
 
-  /** Asks whoever has not answered yet; the answers that are stored already are folded first. */
+  /** Asks whoever has not answered yet. */
   async function collect<State>(
     phase: Phase,
     fold: Receiver<State>,
@@ -126,8 +131,10 @@ export async function playRound(
     maxBytes: number,
     task: (upload: Ticket) => Task,
   ): Promise<Collected> {
-    const before = stored.filter((message) => PHASES[message.phase] === phase);
-    const answered = await replay(ports, fold, before);
+    const answered = replay(
+      fold,
+      stored.filter((message) => PHASES[message.phase] === phase),
+    );
     const collected = await ports.desk.collect(
       {
         blockId: row.blockId,
@@ -161,31 +168,22 @@ export async function playRound(
     checking.state,
     receiveConsistency,
   );
-  if (round.phase === 'consistency-check') {
-    await collect(
-      'consistency-check',
-      checks,
-      checking.survivors,
-      consistencyCheckBytes(checking.survivors.length),
-      (upload) => ({
-        kind: 'consistency-check',
-        blockId: row.blockId,
-        slot: row.slot,
-        survivors: checking.survivors,
-        upload,
-      }),
-    );
-  } else {
-    await replay(
-      ports,
-      checks,
-      stored.filter((message) => PHASES[message.phase] === 'consistency-check'),
-    );
-  }
+  await collect(
+    'consistency-check',
+    checks,
+    checking.survivors,
+    consistencyCheckBytes(checking.survivors.length),
+    (upload) => ({
+      kind: 'consistency-check',
+      blockId: row.blockId,
+      slot: row.slot,
+      survivors: checking.survivors,
+      upload,
+    }),
+  );
   const consistent = closeConsistency(checks.state);
   if (consistent.kind === 'aborted')
     return aborted(checks.state, `${consistent.reason}: ${consistent.have} of ${consistent.need}`);
-  if (round.phase === 'consistency-check') await advance('consistency-check', { phase: 'unmasking' });
 
   const unmasking = receiver<UnmaskingRound>(ports, address('unmasking'), consistent.state, receiveUnmasking);
   await collect(
@@ -216,16 +214,6 @@ export async function playRound(
     return { blockId: row.blockId, slot: row.slot, phase };
   }
 
-  async function advance(
-    from: RoundRecord['phase'],
-    change: Partial<Pick<RoundRecord, 'phase' | 'survivors' | 'maskedSumDigest'>>,
-  ) {
-    const written = { ...change, bytesReceived: round.bytesReceived, timings: round.timings };
-    const moved = await store.transaction((tx) => tx.updateRound(row.id, from, written));
-    if (!moved) throw new Error(`round ${row.id} was moved by somebody else`);
-    round = { ...round, ...written };
-  }
-
   async function collectInputs() {
     const inputs = receiver<CollectingRound>(
       ports,
@@ -248,34 +236,29 @@ export async function playRound(
     }));
     const closed = closeMaskedInputs(inputs.state);
     if (closed.kind === 'aborted') return closed;
-    // The sum and whose vectors are in it become durable together; only then may the vectors go (hazard S27).
-    const maskedSumDigest = await blobs.put(bytesOf(inputs.state.running.sum));
-    const held = await store.transaction((tx) => tx.messages(row.blockId, row.slot));
-    await advance('masked-input', {
-      phase: 'consistency-check',
+    const written = {
+      phase: 'unmasking',
       survivors: closed.survivors,
-      maskedSumDigest,
-    });
+      maskedSumDigest: await blobs.put(bytesOf(inputs.state.running.sum)),
+      bytesReceived: round.bytesReceived,
+      timings: round.timings,
+    } as const;
+    const moved = await store.transaction((tx) => tx.updateRound(row.id, 'masked-input', written));
+    if (!moved) throw new Error(`round ${row.id} was moved by somebody else`);
+    round = { ...round, ...written };
     block.active = closed.survivors;
-    await forgetVectors(held);
     return closed;
   }
 
   async function restoreSum() {
     const bytes = await blobs.get(row.maskedSumDigest!);
     if (bytes === undefined) throw new Error(`the masked sum of round ${row.id} is missing`);
-    await forgetVectors(stored);
     const members = new Map(row.survivors!.map((id) => [id, '']));
     const closed = closeMaskedInputs(restoreRound(block.state, context, { sum: wordsOf(bytes), members }));
     if (closed.kind === 'aborted')
       throw new Error(`round ${row.id} does not fold as its row says: ${closed.reason}`);
     block.active = closed.survivors;
     return closed;
-  }
-
-  async function forgetVectors(messages: readonly MessageRecord[]) {
-    for (const { blobDigest } of messages) if (blobDigest !== null) await blobs.delete(blobDigest);
-    await store.transaction((tx) => tx.forgetBlobs(row.blockId, row.slot));
   }
 }
 

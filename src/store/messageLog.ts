@@ -82,13 +82,11 @@ export class MessageLog {
 
   /** Raw: Prisma's createManyAndReturn plans every batch anew, which took three times as long as the INSERT itself. */
   #insert(batch: readonly Pending[]): Promise<Key[]> {
-    const rows = batch.map(
-      ({ message: { blockId, slot, phase, participantId, body, blobDigest }, contentDigest }) => {
-        return Prisma.sql`(${blockId}, ${slot}, ${phase}, ${participantId}, ${body}, ${blobDigest}, ${contentDigest})`;
-      },
-    );
+    const rows = batch.map(({ message: { blockId, slot, phase, participantId, body }, contentDigest }) => {
+      return Prisma.sql`(${blockId}, ${slot}, ${phase}, ${participantId}, ${body}, ${contentDigest})`;
+    });
     return this.#prisma.$queryRaw<Key[]>`
-      INSERT INTO "Message" ("blockId", "slot", "phase", "participantId", "body", "blobDigest", "contentDigest")
+      INSERT INTO "Message" ("blockId", "slot", "phase", "participantId", "body", "contentDigest")
       VALUES ${Prisma.join(rows)} ON CONFLICT DO NOTHING
       RETURNING "blockId", "slot", "phase", "participantId"`;
   }
@@ -119,16 +117,14 @@ function keyOf(key: Key): string {
   return JSON.stringify([key.blockId, key.slot, key.phase, key.participantId]);
 }
 
-/** SHA-256 over which of the two forms the content has, and the content. */
-function contentDigest({ body, blobDigest }: MessageRecord): string {
-  const hash = createHash('sha256').update(JSON.stringify([body !== null, blobDigest]));
-  return (body === null ? hash : hash.update(body)).digest('hex');
+function contentDigest({ body }: MessageRecord): string {
+  return createHash('sha256').update(body).digest('hex');
 }
 
 function batchLength(pending: readonly Pending[]): number {
   let size = 0;
   const end = pending.findIndex(({ message }, index) => {
-    size += message.body?.length ?? 0;
+    size += message.body.length;
     return index > 0 && (index >= MAX_BATCH_ROWS || size > MAX_BATCH_BYTES);
   });
   return end === -1 ? pending.length : end;

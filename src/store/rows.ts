@@ -34,8 +34,8 @@ export const blockRecord = (row: rows.Block): BlockRecord => row as unknown as B
 export const roundRecord = (row: rows.Round): RoundRecord => row as unknown as RoundRecord;
 
 export function messageRecord(row: rows.Message): MessageRecord {
-  const { blockId, slot, phase, participantId, body, blobDigest } = row;
-  return { blockId, slot, phase, participantId, body, blobDigest };
+  const { blockId, slot, phase, participantId, body } = row;
+  return { blockId, slot, phase, participantId, body };
 }
 
 export function budgetRecord(row: rows.Budget): BudgetRecord {

@@ -19,7 +19,6 @@ type RunTables = Pick<
   | 'roundCount'
   | 'rounds'
   | 'messages'
-  | 'forgetBlobs'
   | 'deleteMessages'
 >;
 
@@ -142,9 +141,6 @@ export function runTables(db: Prisma.TransactionClient): RunTables {
       const rows = await db.$queryRaw<Message[]>`
         SELECT * FROM "Message" WHERE "blockId" = ${blockId} AND "slot" = ${slot} ORDER BY "phase", "participantId"`;
       return rows.map(messageRecord);
-    },
-    async forgetBlobs(blockId, slot) {
-      await db.message.updateMany({ where: { blockId, slot }, data: { blobDigest: null } });
     },
     async deleteMessages(blockId) {
       await db.message.deleteMany({ where: { blockId } });

@@ -202,8 +202,11 @@ describe('the client', () => {
 
   it('refuses a model of another size, and a ticket that points elsewhere', async () => {
     respond = (_, response) => response.end(new Uint8Array(8));
-    expect(await client().model('a'.repeat(64), 8)).toHaveLength(8);
-    await expect(client().model('a'.repeat(64), 9)).rejects.toMatchObject({ code: 'QueryRefused' });
+    const reference = { name: 'critic', digest: 'a'.repeat(64) };
+    expect(await client().models([{ ...reference, bytes: 8 }])).toEqual([expect.any(Uint8Array)]);
+    await expect(client().models([{ ...reference, bytes: 9 }])).rejects.toMatchObject({
+      code: 'QueryRefused',
+    });
     const asked = seen.length;
     await expect(
       client().answer(

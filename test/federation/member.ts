@@ -121,11 +121,14 @@ export class Member {
       records,
       source: {
         run: async (runId) => (await service().runs.run(runId))!,
-        model: async (digest) => {
-          const bytes = await service().exchange.model(digest);
-          if (bytes === undefined) throw new ParticipantError('Refused', 'The model is not there.');
-          return this.alterModel(bytes);
-        },
+        models: (wanted) =>
+          Promise.all(
+            wanted.map(async ({ digest }) => {
+              const bytes = await service().exchange.model(digest);
+              if (bytes === undefined) throw new ParticipantError('Refused', 'The model is not there.');
+              return this.alterModel(bytes);
+            }),
+          ),
       },
       policyFor: (run) => createRunPolicy(run, charter, charterDigest),
       rng: (length) => {

@@ -70,7 +70,7 @@ describe('a process that is killed', () => {
         location.directory,
         `for (let slot = ${from}; ; slot++) {
           const body = new Uint8Array(2000).fill(slot);
-          await store.appendMessage({ blockId: 'block', slot, phase: 2, participantId: 'alto', body, blobDigest: null });
+          await store.appendMessage({ blockId: 'block', slot, phase: 2, participantId: 'alto', body });
           process.stdout.write(slot + '\\n');
         }`,
       );

@@ -70,7 +70,7 @@ export function newRound(slot: number): Omit<RoundRecord, 'openedAt' | 'closedAt
 }
 
 export function message(participantId: string, slot: number, phase: number, body: Uint8Array) {
-  return { blockId: 'block', slot, phase, participantId, body, blobDigest: null };
+  return { blockId: 'block', slot, phase, participantId, body };
 }
 
 export const budget = {

@@ -181,7 +181,7 @@ describe.each(databases)('tables on $name', (database) => {
       expect(await tx.openRound('run')).toEqual(opened);
       await expect(tx.insertRound(newRound(1))).rejects.toMatchObject({ code: 'Conflict' });
       const change = {
-        phase: 'consistency-check',
+        phase: 'unmasking',
         survivors: ['alto', 'bass'],
         maskedSumDigest: 'sum',
         bytesReceived: { alto: 12 },
@@ -191,7 +191,7 @@ describe.each(databases)('tables on $name', (database) => {
       expect(await tx.updateRound('round-0', 'masked-input', { phase: 'aborted' })).toBe(false);
       expect(await tx.round('round-0')).toMatchObject({ ...change, closedAt: null });
       expect(
-        await tx.updateRound('round-0', 'consistency-check', {
+        await tx.updateRound('round-0', 'unmasking', {
           phase: 'aborted',
           abortReason: 'too few',
           survivors: null,
@@ -226,7 +226,7 @@ describe.each(databases)('tables on $name', (database) => {
     await store.transaction((tx) => tx.insertRound(newRound(0)));
     const moved = await Promise.all(
       Array.from({ length: 8 }, () =>
-        store.transaction((tx) => tx.updateRound('round-0', 'masked-input', { phase: 'consistency-check' })),
+        store.transaction((tx) => tx.updateRound('round-0', 'masked-input', { phase: 'unmasking' })),
       ),
     );
     expect(moved.filter(Boolean)).toHaveLength(1);
@@ -366,8 +366,7 @@ describe.each(databases)('tables on $name', (database) => {
           slot: 0,
           phase: 2,
           participantId: 'alto',
-          body: null,
-          blobDigest: 'b',
+          body: new Uint8Array(1),
         }),
       ).rejects.toThrow('wait for itself');
       expect(await tx.messages('block', 0)).toEqual([]);

@@ -101,8 +101,7 @@ CREATE TABLE "Message" (
     "slot" INTEGER NOT NULL,
     "phase" INTEGER NOT NULL,
     "participantId" TEXT NOT NULL,
-    "body" BYTEA,
-    "blobDigest" TEXT,
+    "body" BYTEA NOT NULL,
     "contentDigest" TEXT NOT NULL,
     "receivedAt" TIMESTAMPTZ(3) NOT NULL DEFAULT now(),
 
@@ -232,7 +231,7 @@ ALTER TABLE "Charter" ADD CONSTRAINT "Charter_status_check" CHECK ("status" IN (
 ALTER TABLE "Run" ADD CONSTRAINT "Run_status_check" CHECK ("status" IN ('proposed', 'running', 'completed', 'stopped', 'aborted'));
 ALTER TABLE "Block" ADD CONSTRAINT "Block_phase_check" CHECK ("phase" IN ('advertise-keys', 'share-keys', 'ready', 'closed'));
 ALTER TABLE "Block" ADD CONSTRAINT "Block_nextSlot_check" CHECK ("nextSlot" BETWEEN 0 AND "slots");
-ALTER TABLE "Round" ADD CONSTRAINT "Round_phase_check" CHECK ("phase" IN ('masked-input', 'consistency-check', 'unmasking', 'completed', 'aborted'));
+ALTER TABLE "Round" ADD CONSTRAINT "Round_phase_check" CHECK ("phase" IN ('masked-input', 'unmasking', 'completed', 'aborted'));
 ALTER TABLE "LedgerEntry" ADD CONSTRAINT "LedgerEntry_status_check" CHECK ("status" IN ('reserved', 'committed', 'voided'));
 ALTER TABLE "AccessToken" ADD CONSTRAINT "AccessToken_role_check" CHECK ("role" IN ('operator', 'approver', 'auditor', 'application'));
 

@@ -20,7 +20,7 @@ export const RunStatusEnum = builder.enumType('RunStatus', {
   values: values(['proposed', 'running', 'completed', 'stopped', 'aborted']),
 });
 export const RoundPhaseEnum = builder.enumType('RoundPhase', {
-  values: values(['masked-input', 'consistency-check', 'unmasking', 'completed', 'aborted']),
+  values: values(['masked-input', 'unmasking', 'completed', 'aborted']),
 });
 export const LedgerStatusEnum = builder.enumType('LedgerStatus', {
   values: values(['reserved', 'committed', 'voided']),

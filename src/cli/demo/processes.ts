@@ -5,6 +5,12 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { CliError, EXIT } from '../exits.js';
 
+/**
+ * A round allocates some megabytes of short-lived vectors in each process. With V8's small default nursery they are promoted and
+ * marked again and again: measured with nine processes on two cores, a larger one takes a quarter of the processor time away.
+ */
+const V8_FLAGS = ['--min-semi-space-size=32', '--max-semi-space-size=64'];
+
 /** A line that `chorale --json` printed. */
 export type Line = Readonly<Record<string, unknown>> & { readonly event?: string };
 
@@ -34,7 +40,7 @@ export function createProcesses(logDir: string): Processes {
   const living = new Set<{ readonly child: ChildProcess; readonly ended: Promise<number | null> }>();
 
   function launch(name: string, args: readonly string[]) {
-    const child = spawn(process.execPath, [main, '--json', ...args], {
+    const child = spawn(process.execPath, [...V8_FLAGS, main, '--json', ...args], {
       stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, CHORALE_ENDS_WITH_STDIN: '1' },
     });

@@ -1,5 +1,5 @@
-import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
+import { nodePrimitives } from '../../crypto/nodePrimitives.js';
 import type { Rng } from '../../crypto/rng.js';
 import { eventOf } from '../../privacy/quantization.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
@@ -53,7 +53,7 @@ export const ganSynthesizer: Synthesizer<GanOptions, GanState> = {
     ]);
     const references = [...models].map(([name, bytes]) => ({
       name,
-      digest: bytesToHex(sha256(bytes)),
+      digest: bytesToHex(nodePrimitives.sha256(bytes)),
       bytes: bytes.length,
     }));
     return { query: { ...criticGradientQuery(state.plan), models: references }, models };

@@ -1,6 +1,6 @@
-import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { z } from 'zod';
+import { nodePrimitives } from '../../crypto/nodePrimitives.js';
 import { planEncoding } from '../../privacy/quantization.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
 import { InvalidOptions, MalformedBytes } from '../errors.js';
@@ -99,7 +99,7 @@ function model(query: SumQuery, models: Models, name: string, parameters: number
   const bytes = models.get(name);
   if (reference === undefined || bytes === undefined || bytes.length !== 4 * parameters)
     throw new MalformedBytes(`the model "${name}" is missing or has the wrong size`);
-  if (bytesToHex(sha256(bytes)) !== reference.digest)
+  if (bytesToHex(nodePrimitives.sha256(bytes)) !== reference.digest)
     throw new MalformedBytes(`the model "${name}" is not the one that the query names by digest`);
   return bytesToFloats(bytes);
 }
