@@ -99,9 +99,10 @@ export async function participate(ports: ParticipatePorts): Promise<void> {
         message = await session.handle(task);
       } catch (error) {
         if (error instanceof ParticipantError && error.code === 'Unreachable') return;
-        if (!isRefusal(error)) throw error;
-        notice('declined', { task: task.kind, reason: error.message });
-        if (task.kind !== 'receive-shares') await quietly(() => client.decline(task, error.message));
+        // What is no refusal (a task of no sense, a full disk) stays here in detail; a server must not end us with it.
+        const said = isRefusal(error) ? error.message : 'something went wrong on this participant’s side';
+        notice('declined', { task: task.kind, reason: isRefusal(error) ? said : String(error) });
+        if (task.kind !== 'receive-shares') await quietly(() => client.decline(task, said));
         return;
       }
       if (message !== undefined) await quietly(() => client.answer(task, message));

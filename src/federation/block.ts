@@ -63,7 +63,6 @@ async function gather(
 ): Promise<readonly string[]> {
   const { desk, clock, timing, store } = ports;
   const { minSurvivors } = charter.cohort;
-  const everyoneBy = clock.now() + timing.gatherMs;
   let announced = false;
   for (;;) {
     const revoked = new Set(
@@ -74,6 +73,9 @@ async function gather(
     const eligible = charter.members.map((m) => m.id).filter((id) => !revoked.has(id));
     const present = eligible.filter((id) => desk.isPresent(id));
     const now = clock.now();
+    // Whoever has been gone for long is not waited for again at every block.
+    const absent = eligible.filter((id) => !desk.isPresent(id));
+    const everyoneBy = Math.max(...absent.map((id) => desk.lastSeenMs(id))) + timing.gatherMs;
     if (present.length === eligible.length && present.length >= minSurvivors) return present;
     if (present.length >= minSurvivors && now >= everyoneBy) return present;
     if (now >= giveUpAt || eligible.length < minSurvivors)

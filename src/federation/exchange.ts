@@ -42,6 +42,8 @@ export interface Desk extends Exchange {
   post(participantId: string, key: string, task: Task): void;
   withdraw(key: string): void;
   isPresent(participantId: string): boolean;
+  /** When it was last seen, by this clock; whoever never was, counts from when this desk opened. */
+  lastSeenMs(participantId: string): number;
   /** Calls back whenever a participant connects or leaves. */
   onPresence(listener: () => void): () => void;
   /** Makes models available for download until the next call for the same run. */
@@ -50,6 +52,7 @@ export interface Desk extends Exchange {
 
 interface Session {
   streams: number;
+  lastSeenMs: number;
   readonly outstanding: Map<string, Task>;
   readonly listeners: Set<(task: Task) => void>;
 }
@@ -64,6 +67,7 @@ interface OpenCollection {
 const REASON_CHARACTERS = 300;
 
 export function createDesk(ports: { readonly clock: Clock; readonly rng: Rng }): Desk {
+  const openedMs = ports.clock.now();
   const sessions = new Map<string, Session>();
   const open = new Map<string, OpenCollection>();
   const tickets = new Map<
@@ -76,7 +80,7 @@ export function createDesk(ports: { readonly clock: Clock; readonly rng: Rng }):
   function session(participantId: string): Session {
     let standing = sessions.get(participantId);
     if (standing === undefined) {
-      standing = { streams: 0, outstanding: new Map(), listeners: new Set() };
+      standing = { streams: 0, lastSeenMs: openedMs, outstanding: new Map(), listeners: new Set() };
       sessions.set(participantId, standing);
     }
     return standing;
@@ -204,6 +208,8 @@ export function createDesk(ports: { readonly clock: Clock; readonly rng: Rng }):
     post,
     withdraw,
     isPresent,
+    lastSeenMs: (participantId) =>
+      isPresent(participantId) ? ports.clock.now() : session(participantId).lastSeenMs,
     onPresence(listener) {
       presence.add(listener);
       return () => presence.delete(listener);
@@ -238,6 +244,7 @@ export function createDesk(ports: { readonly clock: Clock; readonly rng: Rng }):
         signal.removeEventListener('abort', stop);
         own.listeners.delete(listener);
         own.streams -= 1;
+        own.lastSeenMs = ports.clock.now();
         for (const notify of [...presence]) notify();
       }
     },

@@ -1,6 +1,7 @@
 import { statSync, writeFileSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { evaluate } from '../../evaluation/evaluate.js';
 import { renderReport } from '../../evaluation/report/renderReport.js';
 import { calibrateNoise } from '../../privacy/calibration.js';
@@ -74,6 +75,7 @@ async function perform(
   processes: Processes,
 ): Promise<void> {
   const here = (path: string) => relative(process.cwd(), path) || path;
+  const chorale = `node ${here(fileURLToPath(new URL('../main.js', import.meta.url)))}`;
   const started = Date.now();
   terminal.title('Eight airlines make one synthetic table of bird strikes. No row leaves its airline.');
 
@@ -314,7 +316,7 @@ async function perform(
       ['whole demo', `${(durationMs / 1000).toFixed(0)} s`],
       ['report', here(reportPath)],
       ['table', `${here(csv)} (${(statSync(csv).size / 1e6).toFixed(1)} MB)`],
-      ['ledger', `${here(ledgerPath)}; check it: npx chorale budget verify ${here(ledgerPath)}`],
+      ['ledger', `${here(ledgerPath)}; check it: ${chorale} budget verify ${here(ledgerPath)}`],
     ],
     {
       epsilon: verdict.epsilon,
@@ -340,17 +342,20 @@ async function perform(
       `curl -s ${url}/graphql -H "authorization: Bearer $(cat ${here(tokenFile('application'))})" -H 'content-type: application/json' \\\n` +
         `      -d '{"query":"{ syntheticSamples(run: \\"${runId}\\", first: 3) { ... on SyntheticSamples { rows } } }"}'`,
     );
-    terminal.note(`npx chorale budget --url ${url} --token-file ${here(tokenFile('auditor'))}`);
+    terminal.note(`${chorale} budget --url ${url} --token-file ${here(tokenFile('auditor'))}`);
     await coordinator.ended;
   }
 }
 
+/** The defaults, in as many steps as two minutes on two cores allow. */
+const FULL = { steps: 450 };
+
 /** A tenth of the steps need larger ones: more records in each, and higher learning rates. Rough, but the same machinery. */
-const QUICK = { steps: 50, samplingRate: 0.1, criticLearningRate: 0.05, generatorLearningRate: 0.005 };
+const QUICK = { steps: 45, samplingRate: 0.1, criticLearningRate: 0.05, generatorLearningRate: 0.005 };
 
 /** The run's options with the noise that the limit needs over all of its steps, and the order at which it is cheapest. */
 function planRun(quick: boolean): { readonly order: number; readonly options: Record<string, unknown> } {
-  const options = synthesizerOf('gan').parseOptions(quick ? QUICK : {}) as {
+  const options = synthesizerOf('gan').parseOptions(quick ? QUICK : FULL) as {
     readonly steps: number;
     readonly samplingRate: number;
   };
