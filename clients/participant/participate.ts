@@ -4,7 +4,12 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Primitives } from '../../src/crypto/primitives.js';
 import type { Rng } from '../../src/crypto/rng.js';
-import { type Charter, enrolmentStatement, readCharter } from '../../src/federation/charter.js';
+import {
+  type Charter,
+  charterDigest,
+  enrolmentStatement,
+  readCharter,
+} from '../../src/federation/charter.js';
 import type { Task } from '../../src/federation/service.js';
 import type { RecordSource } from '../../src/synthesis/table/records.js';
 import { type CoordinatorClient, createCoordinatorClient } from './coordinatorClient.js';
@@ -30,7 +35,7 @@ export interface ParticipatePorts {
 }
 
 /** How long to wait before asking again: from the first to the longest, doubling. */
-const RETRY_MS = { first: 250, longest: 5_000 };
+const RETRY_MS = { first: 250, longest: 1_000 };
 const POLL_MS = 300;
 
 /**
@@ -51,6 +56,11 @@ export async function participate(ports: ParticipatePorts): Promise<void> {
   await enrol(client);
   const pinned = await pinnedCharter();
   const charter = readCharter(pinned.body);
+  if (charterDigest(charter) !== pinned.digest)
+    throw new ParticipantError(
+      'CharterMismatch',
+      'The pinned charter is not the one that its digest names: sign it again.',
+    );
   const member = assertMember(charter, identity.publicKey, enrolment);
   const records = await ports.openRecords(charter.schema);
   const spending = openSpending(join(dir, SPENDING_FILE), charter.privacy);

@@ -36,7 +36,8 @@ export function createRunPolicy(run: AnnouncedRun, charter: Charter, pinnedDiges
     );
   const synthesizer = synthesizerOf(run.synthesizer);
   const options = synthesizer.parseOptions(run.options);
-  const plan = synthesizer.plan(synthesisContext(charter), options);
+  const context = synthesisContext(charter);
+  const plan = synthesizer.plan(context, options);
   if (planDigest(plan) !== run.planDigest)
     throw new ParticipantError(
       'QueryRefused',
@@ -52,6 +53,7 @@ export function createRunPolicy(run: AnnouncedRun, charter: Charter, pinnedDiges
       if (planned === undefined)
         throw new ParticipantError('QueryRefused', `Run ${run.id} has no step ${step}: its plan is over.`);
       checkQuery(query, cohort, charter.members.length);
+      synthesizer.assertQuery(context, options, query);
       const event = eventOf(query, cohort.minSurvivors, cohort);
       if (canonicalJson(event) !== canonicalJson(planned))
         throw new ParticipantError(

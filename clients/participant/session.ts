@@ -8,9 +8,15 @@ import { sampleDiscreteGaussian } from '../../src/privacy/noise/discreteGaussian
 import { addShare, eventOf, quantize } from '../../src/privacy/quantization.js';
 import type { ModelReference, SumQuery } from '../../src/privacy/sumQuery.js';
 import type { BlockConfig, CharterFloors } from '../../src/secagg/block.js';
-import { createMaskedInput, handleConsistency, handleSurvivors } from '../../src/secagg/client/round.js';
+import {
+  assertMayMask,
+  createMaskedInput,
+  handleConsistency,
+  handleSurvivors,
+} from '../../src/secagg/client/round.js';
 import { createAdvert, handleAdverts, handleShares } from '../../src/secagg/client/setup.js';
 import type { MemberState, ReadyMember } from '../../src/secagg/client/state.js';
+import type { RoundContext } from '../../src/secagg/round.js';
 import type { RecordSource } from '../../src/synthesis/table/records.js';
 import { ParticipantError } from './errors.js';
 import type { Identity } from './home.js';
@@ -65,6 +71,7 @@ export function createSession(ports: SessionPorts): Session {
   };
   const member = { id: memberId, seed: identity.seed };
   let blockId: string | undefined;
+  const advertised = new Set<string>();
   let state: MemberState | undefined;
   let round: OpenRound | undefined;
   let policy: RunPolicy | undefined;
@@ -77,8 +84,15 @@ export function createSession(ports: SessionPorts): Session {
       const config = task.config as unknown as BlockConfig;
       if (config.block !== task.blockId)
         throw new ParticipantError('QueryRefused', 'The block’s configuration is for another block.');
+      // New keys for a block that was served before would make its slots fresh again.
+      if (advertised.has(task.blockId) || spending.knowsBlock(task.blockId))
+        throw new ParticipantError(
+          'Refused',
+          'A block of this name was served before: its keys are made once.',
+        );
       await knowRun(task.runId);
       const created = createAdvert(config, floors, member, rng, primitives);
+      advertised.add(task.blockId);
       answers.clear();
       blockId = task.blockId;
       state = created.state;
@@ -125,32 +139,44 @@ export function createSession(ports: SessionPorts): Session {
   ): Promise<Uint8Array> {
     const { query } = task;
     const current = await knowRun(task.runId);
-    // Everything is checked, and paid for, before the records are looked at.
+    const context: RoundContext = {
+      block: task.blockId,
+      slot: task.slot,
+      round: task.roundId,
+      attempt: task.attempt,
+      queryDigest: canonicalDigest(query),
+      modelDigest: canonicalDigest(query.models),
+      dimension: query.dimension,
+      modulusBits: query.encoding.modulusBits,
+      expected: task.expected,
+    };
+    // Everything is checked, and then paid for, before the records are looked at.
     const event = current.check(query, task.step);
+    assertMayMask(member, context);
     const noise = sampleDiscreteGaussian(query.encoding.shareVariance, query.dimension, rng);
     const given = await fetchModels(query);
     const key = { blockId: task.blockId, slot: task.slot, roundId: task.roundId };
     spending.charge({ ...key, event });
-    const sum = await current.synthesizer.contribute(query, given, ports.records, rng);
-    const vector = addShare(query, quantize(query, sum), noise);
-    const masked = createMaskedInput(
-      member,
-      {
-        block: task.blockId,
-        slot: task.slot,
-        round: task.roundId,
-        attempt: task.attempt,
-        queryDigest: canonicalDigest(query),
-        modelDigest: canonicalDigest(query.models),
-        dimension: query.dimension,
-        modulusBits: query.encoding.modulusBits,
-        expected: task.expected,
-      },
-      vector,
+    const masked = await answerFrom(current, query, given, (sum) =>
+      createMaskedInput(member, context, addShare(query, quantize(query, sum), noise)),
     );
     state = masked.state;
     round = { ...key, query };
     return masked.message;
+  }
+
+  /** From here on records are looked at: whatever goes wrong, the coordinator learns that it did, and nothing of why. */
+  async function answerFrom<T>(
+    { synthesizer }: RunPolicy,
+    query: SumQuery,
+    given: ReadonlyMap<string, Uint8Array>,
+    mask: (sum: Float32Array) => T,
+  ): Promise<T> {
+    try {
+      return mask(await synthesizer.contribute(query, given, ports.records, rng));
+    } catch {
+      throw new ParticipantError('Refused', 'This participant could not answer.');
+    }
   }
 
   /** t signatures of shareholders prove who is in the sum: the charge comes down to the noise that survived. */

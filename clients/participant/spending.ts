@@ -26,9 +26,11 @@ import { ParticipantError } from './errors.js';
 export interface Spending {
   readonly units: readonly bigint[];
   readonly epsilon: number;
+  /** Was anything ever charged in this block? Its keys must never be made again. */
+  knowsBlock(blockId: string): boolean;
   /**
-   * Throws BudgetRefused with both figures, and records nothing, if no order of the charter has room. Idempotent by block and
-   * slot: an event that costs no more than what was charged for the slot changes nothing, a costlier one is charged in full.
+   * Throws BudgetRefused with both figures if no order of the charter has room, and Refused if the slot was charged before: a
+   * charge pays for one vector. Either way nothing is recorded.
    */
   charge(entry: SpendingKey & { readonly event: PrivacyEvent }): void;
   /** Lowers a charge to the noise that was proved to survive; a higher cost is ignored. */
@@ -54,18 +56,18 @@ const lineShape = z.strictObject({
 });
 
 export function openSpending(path: string, limit: FilterLimit): Spending {
-  /** By block/slot: the highest charge ever, and what stands of it. */
-  const charges = new Map<
-    string,
-    { readonly charged: readonly bigint[]; readonly standing: readonly bigint[] }
-  >();
+  /** What stands of each charge, by block/slot. */
+  const charges = new Map<string, readonly bigint[]>();
+  const blocks = new Set<string>();
   const orders = limit.orders;
   let total: bigint[] = orders.map(() => 0n);
 
-  function apply(kind: 'charge' | 'lower', key: string, units: readonly bigint[]): void {
+  function apply(block: string, slot: number, units: readonly bigint[]): void {
+    const key = `${block}/${slot}`;
     const before = charges.get(key);
-    total = total.map((sum, i) => sum + units[i]! - (before?.standing[i] ?? 0n));
-    charges.set(key, { charged: kind === 'charge' ? units : (before?.charged ?? units), standing: units });
+    total = total.map((sum, i) => sum + units[i]! - (before?.[i] ?? 0n));
+    charges.set(key, units);
+    blocks.add(block);
   }
 
   if (existsSync(path)) {
@@ -86,7 +88,7 @@ export function openSpending(path: string, limit: FilterLimit): Spending {
       const cost = costs.get(canonicalJson(entry.event)) ?? costOf(entry.event, orders, where);
       costs.set(canonicalJson(entry.event), cost);
       if (units.length !== cost.length || units.some((unit, i) => unit < cost[i]!)) throw damaged(where);
-      apply(entry.kind, `${entry.block}/${entry.slot}`, units);
+      apply(entry.block, entry.slot, units);
     }
   }
   const file = openSync(path, 'a', 0o600);
@@ -117,7 +119,7 @@ export function openSpending(path: string, limit: FilterLimit): Spending {
       ftruncateSync(file, size);
       throw cause;
     }
-    apply(kind, `${key.blockId}/${key.slot}`, units);
+    apply(key.blockId, key.slot, units);
   }
 
   return {
@@ -127,13 +129,16 @@ export function openSpending(path: string, limit: FilterLimit): Spending {
     get epsilon() {
       return epsilonOfUnits(limit, total);
     },
+    knowsBlock: (blockId) => blocks.has(blockId),
     charge(entry) {
-      const before = charges.get(`${entry.blockId}/${entry.slot}`);
-      const asked = costUnits(entry.event, orders);
-      const cost = asked.map((units, i) => max(units, before?.charged[i] ?? 0n));
-      // A slot that was charged for a cheap question must not answer a dear one.
-      if (before !== undefined && cost.every((units, i) => units === before.charged[i])) return;
-      const after = total.map((sum, i) => sum + cost[i]! - (before?.standing[i] ?? 0n));
+      // The coordinator chooses block and slot: a second vector for one charge would be a second noisy sum for nothing.
+      if (charges.has(`${entry.blockId}/${entry.slot}`))
+        throw new ParticipantError(
+          'Refused',
+          `Slot ${entry.slot} of block ${entry.blockId} has served its one attempt.`,
+        );
+      const cost = costUnits(entry.event, orders);
+      const after = total.map((sum, i) => sum + cost[i]!);
       if (!admits(limit, after)) {
         throw new ParticipantError(
           'BudgetRefused',
@@ -144,7 +149,7 @@ export function openSpending(path: string, limit: FilterLimit): Spending {
       append('charge', entry, entry.event, cost);
     },
     lower(entry) {
-      const standing = charges.get(`${entry.blockId}/${entry.slot}`)?.standing;
+      const standing = charges.get(`${entry.blockId}/${entry.slot}`);
       const cost = costUnits(entry.event, orders);
       if (standing === undefined || cost.some((units, i) => units > standing[i]!)) return;
       if (cost.every((units, i) => units === standing[i])) return;
@@ -180,8 +185,4 @@ function damaged(where: string, cause?: unknown): ParticipantError {
     `${where} is not a spending entry. The record must be whole: restore it from a backup; without it no sum is answered.`,
     { cause },
   );
-}
-
-function max(a: bigint, b: bigint): bigint {
-  return a > b ? a : b;
 }

@@ -75,8 +75,11 @@ export async function ask<T>(
       }
     | undefined;
   const [error] = body?.errors ?? [];
-  if (error !== undefined)
-    throw new CliError(error.message, EXIT.refused, error.extensions?.code ?? 'Refused');
+  if (error !== undefined) {
+    const code = error.extensions?.code ?? 'Refused';
+    const hint = code === 'Unauthenticated' ? ' On the command line: --token-file <file>.' : '';
+    throw new CliError(`${error.message}${hint}`, EXIT.refused, code);
+  }
   const data = body?.data;
   if (data === undefined || data === null)
     throw new CliError(

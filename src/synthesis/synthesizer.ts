@@ -56,6 +56,11 @@ export interface Synthesizer<Options, State> {
   plan(context: SynthesisContext, options: Options): readonly PlannedCost[];
   initialState(context: SynthesisContext, options: Options, seed: Uint8Array): Promise<State>;
   nextQuery(state: State): Step | undefined;
+  /**
+   * Throws InvalidOptions unless the query is, but for the digests of its models, the one that these options ask. A participant
+   * demands it before it looks at a record: no other sensitivity, grid, shape or parameter reaches `contribute`.
+   */
+  assertQuery(context: SynthesisContext, options: Options, query: SumQuery): void;
   /** The sum of the participant's clipped per-record vectors, real units, length `query.dimension`. */
   contribute(query: SumQuery, models: Models, records: RecordSource, rng: Rng): Promise<Float32Array>;
   absorb(state: State, query: SumQuery, sum: NoisySum): Promise<State>;

@@ -67,8 +67,6 @@ describe('a participant’s spending record', () => {
   it('charges a slot once, and lowers it only', () => {
     const spending = openSpending(path, LIMIT);
     spending.charge({ ...key(0), event: eventOf(3) });
-    spending.charge({ ...key(0), event: eventOf(3) });
-    expect(lines()).toHaveLength(1);
     spending.lower({ ...key(0), event: eventOf(2) });
     expect(spending.units).toEqual([three]);
     spending.lower({ ...key(0), event: eventOf(4) });
@@ -76,22 +74,26 @@ describe('a participant’s spending record', () => {
     spending.lower({ ...key(0), event: eventOf(3) });
     expect(spending.units).toEqual([four]);
     expect(lines()).toHaveLength(2);
-    // The task may come again after it was settled: nothing new is charged for it.
-    spending.charge({ ...key(0), event: eventOf(3) });
-    expect(spending.units).toEqual([four]);
     spending.lower({ ...key(9), event: eventOf(4) });
     expect(spending.units).toEqual([four]);
     spending.close();
   });
 
-  it('hazard P15: a slot that was charged for a cheap question is not free for a dear one', () => {
+  it('hazard S5: a charge pays for one vector, also after a restart; its block is remembered', () => {
     const spending = openSpending(path, LIMIT);
+    expect(spending.knowsBlock(key(0).blockId)).toBe(false);
     spending.charge({ ...key(0), event: eventOf(4) });
-    spending.charge({ ...key(0), event: eventOf(3) });
-    expect(spending.units).toEqual([three]);
+    // Equal, dearer, settled: a second vector for it is never made.
+    for (const contributors of [4, 3])
+      expect(() => spending.charge({ ...key(0), event: eventOf(contributors) })).toThrow(
+        /has served its one attempt/,
+      );
     spending.close();
     const again = openSpending(path, LIMIT);
-    expect(again.units).toEqual([three]);
+    expect(() => again.charge({ ...key(0), event: eventOf(4) })).toThrow(/has served its one attempt/);
+    expect(again.knowsBlock(key(0).blockId)).toBe(true);
+    expect(again.units).toEqual([four]);
+    expect(lines()).toHaveLength(1);
     again.close();
   });
 

@@ -96,6 +96,21 @@ describe('a coordinator that lies about the question', () => {
       ['a coarser grid', withQuery(task, { encoding: { ...encoding, grid: encoding.grid * 2 } })],
       ['a ring too small', withQuery(task, { encoding: { ...encoding, modulusBits: 8 } })],
       ['a field more', withQuery(task, { weights: [1] } as never)],
+      // On a finer grid the true sum would be refused for what it is: an oracle without noise.
+      [
+        'another clip norm than is paid for',
+        withQuery(task, { parameters: { ...(task.query.parameters as object), clipNorm: 2 ** -10 } }),
+      ],
+      [
+        'a wider clamp',
+        withQuery(task, { encoding: { ...encoding, maxCoordinate: encoding.maxCoordinate * 2 } }),
+      ],
+      ['half a slot', { ...task, slot: 0.5 }],
+      ['a slot that the block does not have', { ...task, slot: 64 }],
+      ['no attempt', { ...task, attempt: 0 }],
+      ['a round without me', { ...task, expected: task.expected.filter((id) => id !== victim.id) }],
+      ['a round of two', { ...task, expected: task.expected.slice(0, 2) }],
+      ['no query', { ...task, query: null as never }],
       ['a step after the plan', { ...task, step: 2 }],
       ['a step before it', { ...task, step: -1 }],
       ['half a step', { ...task, step: Number.NaN }],
@@ -159,6 +174,34 @@ describe('a coordinator that lies in a round', () => {
     await expect(victim.session.handle({ ...task, slot: task.slot + 1 })).rejects.toMatchObject({
       code: 'RoundReused',
     });
+  });
+
+  it('hazards S5, S12: keys of a block are made once: no second sum for one charge, before or after a restart', async () => {
+    let advert: TaskOf<'advertise-keys'> | undefined;
+    const asked = new Promise<MaskedInputTask>((resolve) => {
+      victim.conduct = (task) => {
+        if (task.kind === 'advertise-keys') advert = task;
+        if (task.kind !== 'masked-input') return 'answer';
+        resolve(task);
+        return 'ignore';
+      };
+    });
+    runId = await choir.start({ steps: 2 });
+    const task = await asked;
+    const first = await victim.session.handle(task);
+    await expect(victim.session.handle(advert!)).rejects.toThrow(/served before/);
+    victim.restart();
+    await expect(victim.session.handle(advert!)).rejects.toThrow(/served before/);
+    await expect(victim.session.handle(task)).rejects.toThrow(/no keys for the block/);
+    expect(first).toBeInstanceOf(Uint8Array);
+  });
+
+  it('what goes wrong once records are looked at is told in no words of its own', async () => {
+    const task = await taskFor('masked-input');
+    vi.spyOn(ganSynthesizer, 'contribute').mockRejectedValue(new Error('coordinate 4 of the sum is 17'));
+    await expect(victim.session.handle(task)).rejects.toThrow(/^This participant could not answer\.$/);
+    // It is charged: whether it failed may depend on the records.
+    expect(victim.spending.units[0]).toBeGreaterThan(0n);
   });
 
   it('hazards S6, S10: survivors without me, or too few of them, get no signature', async () => {

@@ -6,6 +6,7 @@ import {
   connectionOf,
   FAILURE,
   idempotencyKey,
+  isJson,
   print,
   withConnection,
 } from '../connection.js';
@@ -46,7 +47,9 @@ export function registerCharter(program: Command): void {
   withConnection(charter.command('members'))
     .description('list who enrolled (operator, approver or auditor token)')
     .action(async (options: ConnectionOptions, command: Command) => {
-      for (const member of await listParticipants(connectionOf(options)))
+      const members = await listParticipants(connectionOf(options));
+      if (members.length === 0 && !isJson(command)) console.log('Nobody has enrolled yet.');
+      for (const member of members)
         print(
           command,
           { event: 'participant', ...member },

@@ -80,22 +80,8 @@ async function perform(
   terminal.title('Eight airlines make one synthetic table of bird strikes. No row leaves its airline.');
 
   // 1. The coordinator.
-  const port = await freePort(options.port);
   const dataDir = join(folder, 'coordinator');
-  const coordinator = processes.start('coordinator', [
-    ...['coordinator', 'start', '--data', dataDir, '--federation', FEDERATION, '--port', String(port)],
-    ...[
-      '--reconnect-grace',
-      '1500',
-      '--phase-deadline',
-      '20000',
-      '--gather',
-      '3000',
-      '--quorum-wait',
-      '30000',
-    ],
-  ]);
-  const listening = await coordinator.line('listening');
+  const { coordinator, listening } = await startCoordinator(processes, dataDir, options.port);
   const url = String(listening.url);
   const [operatorToken, approverToken] = listening.tokenFiles as [string, string];
   const engine = String(listening.engine);
@@ -344,6 +330,31 @@ async function perform(
     );
     terminal.note(`${chorale} budget --url ${url} --token-file ${here(tokenFile('auditor'))}`);
     await coordinator.ended;
+  }
+}
+
+/** On the first free port; another process may take it between the look and the start, then the next one is tried. */
+async function startCoordinator(processes: Processes, dataDir: string, wanted: number) {
+  for (let port = await freePort(wanted); ; port = await freePort(port + 1)) {
+    const coordinator = processes.start('coordinator', [
+      ...['coordinator', 'start', '--data', dataDir, '--federation', FEDERATION, '--port', String(port)],
+      ...[
+        '--reconnect-grace',
+        '1500',
+        '--phase-deadline',
+        '20000',
+        '--gather',
+        '3000',
+        '--quorum-wait',
+        '30000',
+      ],
+    ]);
+    try {
+      return { coordinator, listening: await coordinator.line('listening') };
+    } catch (error) {
+      if (!(error instanceof CliError) || error.code !== 'EADDRINUSE') throw error;
+      await coordinator.ended;
+    }
   }
 }
 

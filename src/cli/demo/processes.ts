@@ -90,7 +90,8 @@ export function createProcesses(logDir: string): Processes {
         line(event) {
           const found = new Promise<Line>((resolve, reject) => {
             const listener = (line: Line) => {
-              if (line.event === 'error') reject(new CliError(`${name}: ${line.message}`));
+              if (line.event === 'error')
+                reject(new CliError(`${name}: ${line.message}`, EXIT.refused, String(line.code)));
               else if (line.event !== event) return;
               else resolve(line);
               listeners.delete(listener);

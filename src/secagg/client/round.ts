@@ -17,19 +17,20 @@ import { assertRoundContext, memberSet, type RoundContext, roundTranscript, same
 import { SCALAR_BYTES } from '../shamir.js';
 import { signInPlace, verifySigned } from '../signing.js';
 import { MalformedMessage } from '../wire.js';
-import type { MaskedSlot, ReadyMember, SignedSlot, SlotState } from './state.js';
+import type { AnsweredSlot, BurntSlot, MaskedSlot, ReadyMember, SignedSlot, SlotState } from './state.js';
+
+interface Opening {
+  readonly expected: number[];
+  readonly slot: Exclude<SlotState, AnsweredSlot | BurntSlot>;
+  readonly transcript: Uint8Array;
+  readonly attempt: string;
+}
 
 /**
- * MaskedInput: y = x + PRG(self) + Σ ±PRG(pair) modulo 2^modulusBits. One slot, one masked input: an equal
- * request gives the same bytes again, another one is refused; the slot is bound to this round for ever.
- *
- * @param vector `dimension` ring elements: unsigned below 2^b, or signed in [−2^(b−1), 2^(b−1)); noise included.
+ * Whether this member may send its masked input for the round: context, members, floor, slot. Throws SecaggRefusal; to be asked
+ * before anything is paid for or any record looked at.
  */
-export function createMaskedInput(
-  state: ReadyMember,
-  round: RoundContext,
-  vector: Int32Array | Uint32Array,
-): { state: ReadyMember; message: Uint8Array } {
+export function assertMayMask(state: ReadyMember, round: RoundContext): Opening {
   const { primitives, config, self } = state;
   const expected = assertRoundContext(config, round);
   if (!expected.every((member) => state.members.includes(member)))
@@ -42,14 +43,28 @@ export function createMaskedInput(
       'CohortTooSmall',
       `the round expects ${expected.length} members, ${floor} are needed`,
     );
-
   const slot = slotAt(state, round.slot);
   const transcript = roundTranscript(primitives, state.setup, round, expected);
   const attempt = `${round.attempt} ${round.round}`;
   if (slot.kind === 'answered') throw used(round.slot);
   if (slot.kind === 'fresh') assertNewAttempt(state, attempt);
   else if (!equalBytes(slot.transcript, transcript)) throw used(round.slot);
+  return { expected, slot, transcript, attempt };
+}
 
+/**
+ * MaskedInput: y = x + PRG(self) + Σ ±PRG(pair) modulo 2^modulusBits. One slot, one masked input: an equal
+ * request gives the same bytes again, another one is refused; the slot is bound to this round for ever.
+ *
+ * @param vector `dimension` ring elements: unsigned below 2^b, or signed in [−2^(b−1), 2^(b−1)); noise included.
+ */
+export function createMaskedInput(
+  state: ReadyMember,
+  round: RoundContext,
+  vector: Int32Array | Uint32Array,
+): { state: ReadyMember; message: Uint8Array } {
+  const { primitives, self } = state;
+  const { expected, slot, transcript, attempt } = assertMayMask(state, round);
   if (vector.length !== round.dimension)
     throw new SecaggRefusal(
       'InvalidVector',

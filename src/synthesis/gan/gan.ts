@@ -15,7 +15,7 @@ import { criticTape, scoreFakes } from './critic.js';
 import { generate, straightThrough } from './generator.js';
 import { backward, parameterGradient } from './network.js';
 import { type GanOptions, parseGanOptions } from './options.js';
-import { criticGradientQuery, readQuestion } from './question.js';
+import { assertCriticGradientQuery, criticGradientQuery, readQuestion } from './question.js';
 import { encodeRelease, sampleRelease } from './release.js';
 import {
   decodeGanState,
@@ -57,6 +57,10 @@ export const ganSynthesizer: Synthesizer<GanOptions, GanState> = {
       bytes: bytes.length,
     }));
     return { query: { ...criticGradientQuery(state.plan), models: references }, models };
+  },
+
+  assertQuery(context, options, query) {
+    assertCriticGradientQuery(ganPlan(context, options), query);
   },
 
   contribute,

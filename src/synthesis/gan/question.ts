@@ -1,5 +1,6 @@
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { z } from 'zod';
+import { canonicalJson } from '../../crypto/canonical.js';
 import { nodePrimitives } from '../../crypto/nodePrimitives.js';
 import { planEncoding } from '../../privacy/quantization.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
@@ -47,6 +48,20 @@ export function criticGradientQuery(plan: GanPlan): Omit<SumQuery, 'models'> {
   };
 }
 
+/** @throws InvalidOptions unless the query is the plan's own, but for the digests of its models. */
+export function assertCriticGradientQuery(plan: GanPlan, query: SumQuery): void {
+  const shapes = query.models.map(({ name, bytes }) => ({ name, bytes }));
+  const expected = {
+    ...criticGradientQuery(plan),
+    models: [
+      { name: 'critic', bytes: 4 * parameterCount(plan.criticWidths) },
+      { name: 'generator', bytes: 4 * parameterCount(plan.generatorWidths) },
+    ],
+  };
+  if (canonicalJson({ ...query, models: shapes }) !== canonicalJson(expected))
+    throw new InvalidOptions('query', 'is not the one that the options of the run ask');
+}
+
 /**
  * In clip norms. A coordinate of a clipped gradient is at most one, so a participant's sum is below its sampled records;
  * one that holds what it declared is never clamped unless half of all its gradients point along one axis.
@@ -76,10 +91,12 @@ export function readQuestion(query: SumQuery, models: Models, encoding: TableEnc
   if (!parsed.success)
     throw new InvalidOptions('query.parameters', parsed.error.issues[0]?.message ?? 'not valid');
   const { clipNorm } = parsed.data;
-  if (!(clipNorm <= query.l2Sensitivity) || !Number.isInteger(Math.log2(clipNorm)))
+  const { rounding, grid } = query.encoding;
+  // On another grid the sum would have to be rounded, or refused for what it is: nothing of it may show in a refusal.
+  if (clipNorm !== query.l2Sensitivity || rounding !== 'exact' || grid !== clipNorm / STEPS_PER_CLIP)
     throw new InvalidOptions(
       'query.clipNorm',
-      'must be a power of two, at most the sensitivity that is paid for',
+      'must be the sensitivity that is paid for, on the grid of its clipping',
     );
   const criticWidths = criticWidthsOf(encoding, parsed.data);
   const generatorWidths = generatorWidthsOf(encoding, parsed.data);

@@ -149,7 +149,7 @@ function invalidCell(field: Field, fault: CellFault, line: number): InvalidRecor
       'the value is none of the schema’s categories; correct it, or agree on a new charter that lists it',
     'not-of-type': `the value is not of type ${field.type}; see the Table Schema for how it is written`,
     'out-of-bounds':
-      'the value is outside the schema’s minimum and maximum; correct it, or read the file with the policy "clamp"',
+      'the value is outside the schema’s minimum and maximum; correct it, or move such values onto the bounds with --clamp',
   };
   return new InvalidRecords(fault, line, field.name, messages[fault]);
 }
