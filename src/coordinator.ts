@@ -96,7 +96,7 @@ export async function startCoordinator(settings: CoordinatorSettings): Promise<R
     return {
       url: server.url,
       federation,
-      engine: `${engine.name} ${engine.version}`,
+      engine: engine.description,
       tokenFiles,
       async close() {
         await service.close();
