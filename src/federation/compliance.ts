@@ -6,20 +6,14 @@ import { readCharter, synthesisContext } from './charter.js';
 import { FederationError, refusingInput } from './errors.js';
 import { budgetFigures } from './ledger.js';
 import { planDigest, totalSteps } from './plan.js';
-import type { Store } from './ports.js';
+import type { Store, Transaction } from './ports.js';
 import type { Compliance } from './service.js';
 
 export function createCompliance(store: Store): Compliance {
   return {
     budget: () =>
       store.transaction(async (tx) => {
-        const charter = (await tx.charters()).find((c) => c.status === 'active');
-        const budget = await tx.lockBudget();
-        if (charter === undefined || budget === null)
-          throw new FederationError(
-            'CharterNotActive',
-            'There is no budget yet: every member must sign the charter first.',
-          );
+        const { charter, budget } = await inForce(tx);
         return { charterDigest: charter.digest, ...budgetFigures(budget) };
       }),
 
@@ -37,13 +31,7 @@ export function createCompliance(store: Store): Compliance {
 
     preview: ({ synthesizer: kind, options }) =>
       store.transaction(async (tx) => {
-        const charter = (await tx.charters()).find((c) => c.status === 'active');
-        const budget = await tx.lockBudget();
-        if (charter === undefined || budget === null)
-          throw new FederationError(
-            'CharterNotActive',
-            'There is no budget yet: every member must sign the charter first.',
-          );
+        const { charter, budget } = await inForce(tx);
         const plan = refusingInput(() => {
           const synthesizer = synthesizerOf(kind);
           return synthesizer.plan(
@@ -65,4 +53,16 @@ export function createCompliance(store: Store): Compliance {
         };
       }),
   };
+}
+
+/** The active charter and its budget. */
+async function inForce(tx: Transaction) {
+  const charter = (await tx.charters()).find((c) => c.status === 'active');
+  const budget = await tx.lockBudget();
+  if (charter === undefined || budget === null)
+    throw new FederationError(
+      'CharterNotActive',
+      'There is no budget yet: every member must sign the charter first.',
+    );
+  return { charter, budget };
 }

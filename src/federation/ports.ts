@@ -197,7 +197,6 @@ export interface Transaction {
   round(id: string): Promise<RoundRecord | null>;
   /** The round of the run that is neither completed nor aborted, if any. */
   openRound(runId: string): Promise<RoundRecord | null>;
-  roundCount(runId: string): Promise<number>;
 
   messages(blockId: string, slot: number): Promise<MessageRecord[]>;
   deleteMessages(blockId: string): Promise<void>;

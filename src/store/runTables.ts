@@ -16,7 +16,6 @@ type RunTables = Pick<
   | 'updateRound'
   | 'round'
   | 'openRound'
-  | 'roundCount'
   | 'rounds'
   | 'messages'
   | 'deleteMessages'
@@ -125,9 +124,6 @@ export function runTables(db: Prisma.TransactionClient): RunTables {
         where: { runId, phase: { notIn: ['completed', 'aborted'] } },
       });
       return row && roundRecord(row);
-    },
-    async roundCount(runId) {
-      return db.round.count({ where: { runId } });
     },
     async rounds(runId) {
       const rows = await db.round.findMany({
