@@ -29,6 +29,12 @@ module.exports = {
       to: { path: 'prisma|graphql|tensorflow|^(node:)?(fs|http|https|net|child_process)' },
     },
     {
+      name: 'within the pure rooms only the mask threads start threads (nodePrimitives frees buffers by a port)',
+      severity: 'error',
+      from: { path: pure, pathNot: '^src/crypto/(maskThreads?|nodePrimitives)\\.ts$' },
+      to: { path: '^(node:)?worker_threads' },
+    },
+    {
       name: 'only synthesis imports TensorFlow.js',
       severity: 'error',
       from: { path: '^(src|clients)/', pathNot: '^src/synthesis/' },

@@ -2,22 +2,27 @@ import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { benchDemo } from './demo.js';
 import { benchLearning } from './learning.js';
+import { benchMasks } from './masks.js';
 import { benchNoise } from './noise.js';
-import { benchSecagg } from './secagg.js';
+import { benchSecagg, benchSecaggQuick } from './secagg.js';
 
 /**
- * `npm run bench -- [--quick] [--only secagg,noise,learning,demo]`: JSON lines on standard output, first the machine,
+ * `npm run bench -- [--quick] [--only secagg,secagg-quick,masks,noise,learning,demo]`: JSON lines on standard output, first the machine,
  * then one record a measurement. Numbers are this machine's, at this moment: close other programs first.
  */
 const BENCHES: ReadonlyMap<string, () => AsyncIterable<object>> = new Map([
   ['secagg', benchSecagg],
+  ['secagg-quick', benchSecaggQuick],
+  ['masks', benchMasks],
   ['noise', benchNoise],
   ['learning', benchLearning],
   ['demo', benchDemo],
 ]);
 
-/** The sizes are what is measured, so `--quick` leaves out the benches that start nine processes or a million masks. */
-const QUICK: readonly string[] = ['noise', 'learning'];
+/** The sizes are what is measured, so `--quick` leaves out the benches that start nine processes or take minutes. */
+const QUICK: readonly string[] = ['secagg-quick', 'noise', 'learning'];
+
+const ALL: readonly string[] = ['secagg', 'masks', 'noise', 'learning', 'demo'];
 
 function usage(message: string): never {
   console.error(`bench: ${message}\nnpm run bench -- [--quick] [--only ${[...BENCHES.keys()].join(',')}]`);
@@ -32,7 +37,7 @@ function selected(): readonly string[] {
       return usage((error as Error).message);
     }
   })();
-  if (values.only === undefined) return values.quick ? QUICK : [...BENCHES.keys()];
+  if (values.only === undefined) return values.quick ? QUICK : ALL;
   const names = values.only.split(',');
   const unknown = names.filter((name) => !BENCHES.has(name));
   if (unknown.length > 0) usage(`there is no bench "${unknown.join(', ')}"`);

@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { createServer } from './api/server.js';
+import { createMaskThreads } from './crypto/maskThreads.js';
 import { nodePrimitives } from './crypto/nodePrimitives.js';
 import { systemRng } from './crypto/rng.js';
 import type { RunTiming } from './federation/driver.js';
@@ -59,6 +60,7 @@ export async function startCoordinator(settings: CoordinatorSettings): Promise<R
       ? { directory: join(dataDir, 'database') }
       : { databaseUrl: settings.databaseUrl };
   const opened = await openStore(database);
+  const masks = createMaskThreads();
   try {
     const engine = await startEngine();
     const service = createFederation({
@@ -69,6 +71,7 @@ export async function startCoordinator(settings: CoordinatorSettings): Promise<R
       clock: systemClock,
       rng: systemRng(),
       primitives: nodePrimitives,
+      masks,
       ...(settings.timing === undefined ? {} : { timing: settings.timing }),
       log: (event, figures) => logger.info(figures, event),
       onCrash: (runId, error) =>
@@ -101,10 +104,12 @@ export async function startCoordinator(settings: CoordinatorSettings): Promise<R
       async close() {
         await service.close();
         await server.close();
+        await masks.close();
         await opened.close();
       },
     };
   } catch (error) {
+    await masks.close();
     await opened.close();
     throw error;
   }

@@ -39,7 +39,7 @@ const TASKS = `subscription {
     __typename
     ... on AdvertiseKeysTask { blockId runId config upload { path maxBytes } }
     ... on ShareKeysTask { blockId adverts upload { path maxBytes } }
-    ... on ReceiveSharesTask { blockId shares { from sealed } }
+    ... on ReceiveSharesTask { blockId bundle }
     ... on MaskedInputTask { blockId slot runId roundId step attempt query expected upload { path maxBytes } }
     ... on ConsistencyCheckTask { blockId slot survivors upload { path maxBytes } }
     ... on UnmaskingTask { blockId slot checks upload { path maxBytes } }
@@ -285,7 +285,7 @@ function addressOf(task: Task) {
 type WireTask =
   | { __typename: 'AdvertiseKeysTask'; blockId: string; runId: string; config: Json; upload: Ticket }
   | { __typename: 'ShareKeysTask'; blockId: string; adverts: string[]; upload: Ticket }
-  | { __typename: 'ReceiveSharesTask'; blockId: string; shares: { from: string; sealed: string }[] }
+  | { __typename: 'ReceiveSharesTask'; blockId: string; bundle: string }
   | {
       __typename: 'MaskedInputTask';
       blockId: string;
@@ -320,11 +320,7 @@ function readTask(wire: WireTask): Task {
         upload: wire.upload,
       };
     case 'ReceiveSharesTask':
-      return {
-        kind: 'receive-shares',
-        blockId: wire.blockId,
-        shares: wire.shares.map(({ from, sealed }) => ({ from, sealed: bytes(sealed) })),
-      };
+      return { kind: 'receive-shares', blockId: wire.blockId, bundle: bytes(wire.bundle) };
     case 'MaskedInputTask': {
       const { __typename: _, ...task } = wire;
       return { kind: 'masked-input', ...task };

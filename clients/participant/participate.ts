@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { bytesToHex } from '@noble/hashes/utils.js';
+import type { MaskWork } from '../../src/crypto/maskWork.js';
 import type { Primitives } from '../../src/crypto/primitives.js';
 import type { Rng } from '../../src/crypto/rng.js';
 import {
@@ -29,6 +30,7 @@ export interface ParticipatePorts {
   readonly openRecords: (schema: Charter['schema']) => Promise<RecordSource>;
   readonly rng: Rng;
   readonly primitives: Primitives;
+  readonly masks: MaskWork;
   readonly now: () => number;
   readonly notice: Notice;
   readonly signal: AbortSignal;
@@ -82,6 +84,7 @@ export async function participate(ports: ParticipatePorts): Promise<void> {
       },
       rng: ports.rng,
       primitives,
+      masks: ports.masks,
     });
     let rounds = 0;
     for (let failures = 0; !signal.aborted; ) {

@@ -1,13 +1,15 @@
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { canonicalDigest } from '../../src/crypto/canonical.js';
+import type { MaskWork } from '../../src/crypto/maskWork.js';
 import type { Primitives } from '../../src/crypto/primitives.js';
 import type { Rng } from '../../src/crypto/rng.js';
-import { type Charter, cohortOf } from '../../src/federation/charter.js';
+import { type Charter, cohortOf, floorsOf } from '../../src/federation/charter.js';
 import type { Task } from '../../src/federation/service.js';
 import { sampleDiscreteGaussian } from '../../src/privacy/noise/discreteGaussian.js';
 import { addShare, eventOf, quantize } from '../../src/privacy/quantization.js';
 import type { ModelReference, SumQuery } from '../../src/privacy/sumQuery.js';
-import type { BlockConfig, CharterFloors } from '../../src/secagg/block.js';
+import type { BlockConfig } from '../../src/secagg/block.js';
+import type { Outbound } from '../../src/secagg/client/outbound.js';
 import {
   assertMayMask,
   createMaskedInput,
@@ -15,7 +17,7 @@ import {
   handleSurvivors,
 } from '../../src/secagg/client/round.js';
 import { createAdvert, handleAdverts, handleShares } from '../../src/secagg/client/setup.js';
-import type { MemberState, ReadyMember } from '../../src/secagg/client/state.js';
+import type { MemberState, Party, ReadyMember } from '../../src/secagg/client/state.js';
 import type { RoundContext } from '../../src/secagg/round.js';
 import type { RecordSource } from '../../src/synthesis/table/records.js';
 import { ParticipantError } from './errors.js';
@@ -41,6 +43,7 @@ export interface SessionPorts {
   readonly policyFor: (run: AnnouncedRun) => RunPolicy;
   readonly rng: Rng;
   readonly primitives: Primitives;
+  readonly masks: MaskWork;
 }
 
 /** The round in progress: what settles its charge. */
@@ -63,13 +66,12 @@ export interface Session {
 
 export function createSession(ports: SessionPorts): Session {
   const { memberId, identity, charter, primitives, rng, spending } = ports;
-  const floors: CharterFloors = {
-    federation: charter.federation,
-    charterDigest: ports.charterDigest,
-    roster: new Map(charter.members.map((m) => [m.id, m.publicKey])),
-    ...charter.cohort,
+  const floors = floorsOf(charter, ports.charterDigest);
+  const party: Party = {
+    identity: { id: memberId, seed: identity.seed },
+    primitives,
+    masks: ports.masks,
   };
-  const member = { id: memberId, seed: identity.seed };
   let blockId: string | undefined;
   const advertised = new Set<string>();
   let state: MemberState | undefined;
@@ -91,13 +93,13 @@ export function createSession(ports: SessionPorts): Session {
           'A block of this name was served before: its keys are made once.',
         );
       await knowRun(task.runId);
-      const created = createAdvert(config, floors, member, rng, primitives);
+      const created = createAdvert(party, config, floors, rng);
       advertised.add(task.blockId);
       answers.clear();
       blockId = task.blockId;
       state = created.state;
       round = undefined;
-      return created.message;
+      return leaving(created.outbound);
     }
     if (state === undefined || task.blockId !== blockId)
       throw new ParticipantError(
@@ -107,28 +109,28 @@ export function createSession(ports: SessionPorts): Session {
     switch (task.kind) {
       case 'share-keys': {
         if (state.kind === 'ready') throw new ParticipantError('Refused', 'The block is set up already.');
-        const shared = handleAdverts(state, task.adverts);
+        const shared = handleAdverts(party, state, task.adverts, rng);
         state = shared.state;
-        return shared.message;
+        return leaving(shared.outbound);
       }
       case 'receive-shares': {
         if (state.kind === 'advertised')
           throw new ParticipantError('Refused', 'Shares came before the adverts.');
-        state = handleShares(state, task.shares).state;
+        state = handleShares(party, state, task.bundle).state;
         return undefined;
       }
       case 'masked-input':
         return maskedInput(task, ready(state));
       case 'consistency-check': {
-        const signed = handleSurvivors(ready(state), task.slot, task.survivors);
+        const signed = handleSurvivors(party, ready(state), task.slot, task.survivors);
         state = signed.state;
-        return signed.message;
+        return leaving(signed.outbound);
       }
       case 'unmasking': {
-        const opened = handleConsistency(ready(state), task.slot, task.checks);
+        const opened = handleConsistency(party, ready(state), task.slot, task.checks);
         state = opened.state;
         settle(task.slot, opened.survivors);
-        return opened.message;
+        return leaving(opened.outbound);
       }
     }
   }
@@ -152,17 +154,17 @@ export function createSession(ports: SessionPorts): Session {
     };
     // Everything is checked, and then paid for, before the records are looked at.
     const event = current.check(query, task.step);
-    assertMayMask(member, context);
+    assertMayMask(party, member, context);
     const noise = sampleDiscreteGaussian(query.encoding.shareVariance, query.dimension, rng);
     const given = await fetchModels(query);
     const key = { blockId: task.blockId, slot: task.slot, roundId: task.roundId };
     spending.charge({ ...key, event });
     const masked = await answerFrom(current, query, given, (sum) =>
-      createMaskedInput(member, context, addShare(query, quantize(query, sum), noise)),
+      createMaskedInput(party, member, context, addShare(query, quantize(query, sum), noise)),
     );
     state = masked.state;
     round = { ...key, query };
-    return masked.message;
+    return leaving(masked.outbound);
   }
 
   /** From here on records are looked at: whatever goes wrong, the coordinator learns that it did, and nothing of why. */
@@ -170,10 +172,10 @@ export function createSession(ports: SessionPorts): Session {
     { synthesizer }: RunPolicy,
     query: SumQuery,
     given: ReadonlyMap<string, Uint8Array>,
-    mask: (sum: Float32Array) => T,
+    mask: (sum: Float32Array) => Promise<T>,
   ): Promise<T> {
     try {
-      return mask(await synthesizer.contribute(query, given, ports.records, rng));
+      return await mask(await synthesizer.contribute(query, given, ports.records, rng));
     } catch {
       throw new ParticipantError('Refused', 'This participant could not answer.');
     }
@@ -222,6 +224,11 @@ export function createSession(ports: SessionPorts): Session {
       return message;
     },
   };
+}
+
+/** Slot secrets live in memory only, so a restart abandons the block: nothing has to be written before a message leaves. */
+function leaving(outbound: Outbound): Uint8Array {
+  return outbound.release('restart-abandons');
 }
 
 function ready(state: MemberState): ReadyMember {

@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { registerBudget } from './commands/budget.js';
 import { registerCharter } from './commands/charter.js';
+import { registerCohort } from './commands/cohort.js';
 import { registerCoordinator } from './commands/coordinator.js';
 import { registerDemo } from './commands/demo.js';
 import { registerParticipant } from './commands/participant.js';
@@ -36,6 +37,7 @@ docs/deploy-by-hand.md walks through a real deployment in three terminals.`,
 registerDemo(program);
 registerCoordinator(program);
 registerParticipant(program);
+registerCohort(program);
 registerCharter(program);
 registerRun(program);
 registerBudget(program);

@@ -56,20 +56,21 @@ export const noblePrimitives: Primitives = {
       throw new CryptoError('AuthenticationFailed', 'AES-256-GCM: the tag does not match', { cause });
     }
   },
-  keystream(key): Keystream {
+  keystream(key, firstBlock = 0): Keystream {
     assertBytes('a keystream key', key, 32);
     const counter = new DataView(new ArrayBuffer(16));
-    let block = 0;
+    let block = firstBlock;
     let ended = false;
+    const read = (length: number): Uint8Array => {
+      if (ended) throw new RangeError('keystream: only the last piece may end inside a 16-byte block');
+      ended = length % 16 !== 0;
+      counter.setBigUint64(8, BigInt(block));
+      block += Math.ceil(length / 16);
+      return ctr(key, new Uint8Array(counter.buffer.slice(0))).encrypt(new Uint8Array(length));
+    };
     return {
-      next(words) {
-        if (ended) throw new RangeError('keystream: only the last piece may end inside a 16-byte block');
-        ended = words % 4 !== 0;
-        counter.setBigUint64(8, BigInt(block));
-        block += Math.ceil(words / 4);
-        const bytes = ctr(key, new Uint8Array(counter.buffer.slice(0))).encrypt(new Uint8Array(words * 4));
-        return littleEndianWords(bytes);
-      },
+      next: (words) => littleEndianWords(read(words * 4)),
+      fill: (into) => into.set(read(into.length)),
     };
   },
 };

@@ -22,13 +22,18 @@ export interface Primitives {
   aes256GcmSeal(key: Uint8Array, nonce: Uint8Array, plaintext: Uint8Array, aad: Uint8Array): Uint8Array;
   /** Throws CryptoError AuthenticationFailed. */
   aes256GcmOpen(key: Uint8Array, nonce: Uint8Array, sealed: Uint8Array, aad: Uint8Array): Uint8Array;
-  /** The mask stream: AES-256-CTR of zeros from counter block 0, read as little-endian 32-bit words. */
-  keystream(key: Uint8Array): Keystream;
+  /**
+   * The mask stream: AES-256-CTR of zeros from counter block `firstBlock` (default 0, of 16 bytes each), read as
+   * little-endian 32-bit words.
+   */
+  keystream(key: Uint8Array, firstBlock?: number): Keystream;
 }
 
 export interface Keystream {
   /** The next `words` words; a multiple of 4 in every call but the last. Valid until the next call. */
   next(words: number): Uint32Array;
+  /** The next `into.length` bytes; a multiple of 16 in every call but the last. */
+  fill(into: Uint8Array): void;
 }
 
 /** Words a piece of the mask stream: 64 KiB, twice as fast as one 4 MiB call (it stays in the L2 cache). */

@@ -1,12 +1,15 @@
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Json } from '../crypto/canonical.js';
-import { type BlockConfig, memberIds } from '../secagg/block.js';
+import { type BlockConfig, memberIds, PROTOCOL_VERSION } from '../secagg/block.js';
+import { graphKindFor } from '../secagg/graph.js';
+import { advertBytes, shareKeysBytes } from '../secagg/messages.js';
 import {
   closeAdverts,
   closeShares,
   createBlock,
   receiveAdvert,
   receiveShares,
+  shareBundle,
 } from '../secagg/server/block.js';
 import type { AdvertisingBlock, ReadyBlock, SharingBlock } from '../secagg/server/state.js';
 import type { RunFrame } from './driver.js';
@@ -27,9 +30,6 @@ export interface LiveBlock {
 
 /** Set-up messages belong to no slot. */
 export const SETUP_SLOT = -1;
-
-/** Largest advert and share message; both grow with slots × members, far below this for 64 × 64. */
-const SETUP_MESSAGE_BYTES = 4 * 1024 * 1024;
 
 /** Between two tries at a set-up. */
 const SETUP_PAUSE_MS = 500;
@@ -58,7 +58,7 @@ export async function setUpBlock(frame: RunFrame): Promise<LiveBlock> {
 }
 
 async function gather(
-  { charter, ports, signal, run }: RunFrame,
+  { charter, ports, signal, run, accused }: RunFrame,
   giveUpAt: number,
 ): Promise<readonly string[]> {
   const { desk, clock, timing, store } = ports;
@@ -70,7 +70,7 @@ async function gather(
         .filter((p) => p.status !== 'approved')
         .map((p) => p.id),
     );
-    const eligible = charter.members.map((m) => m.id).filter((id) => !revoked.has(id));
+    const eligible = charter.members.map((m) => m.id).filter((id) => !revoked.has(id) && !accused.has(id));
     const present = eligible.filter((id) => desk.isPresent(id));
     const now = clock.now();
     // Whoever has been gone for long is not waited for again at every block.
@@ -102,7 +102,7 @@ async function trySetUp(frame: RunFrame, invited: readonly string[]): Promise<Li
   const { charter, ports, run, signal } = frame;
   const { store, desk, timing, rng, primitives } = ports;
   const config: BlockConfig = {
-    protocolVersion: 1,
+    protocolVersion: PROTOCOL_VERSION,
     federation: charter.federation,
     charterDigest: run.charterDigest,
     block: bytesToHex(rng(8)),
@@ -111,6 +111,7 @@ async function trySetUp(frame: RunFrame, invited: readonly string[]): Promise<Li
       .filter((m) => invited.includes(m.id))
       .map(({ id, publicKey }) => ({ id, publicKey })),
     ...charter.cohort,
+    graph: graphKindFor(invited.length),
   };
   const record = await store.transaction((tx) =>
     tx.insertBlock({
@@ -131,14 +132,13 @@ async function trySetUp(frame: RunFrame, invited: readonly string[]): Promise<Li
   const waits = {
     deadlineMs: timing.phaseDeadlineMs,
     graceMs: timing.reconnectGraceMs,
-    maxBytes: SETUP_MESSAGE_BYTES,
   };
 
   const advertising = receiver<AdvertisingBlock>(
     ports,
     { blockId: record.id, slot: SETUP_SLOT, phase: 'advertise-keys' },
-    createBlock(config, primitives),
-    receiveAdvert,
+    createBlock(primitives, config),
+    (state, body) => receiveAdvert(primitives, state, body),
   );
   await desk.collect(
     {
@@ -146,6 +146,7 @@ async function trySetUp(frame: RunFrame, invited: readonly string[]): Promise<Li
       blockId: record.id,
       slot: SETUP_SLOT,
       phase: 'advertise-keys',
+      maxBytes: advertBytes(config.slots),
       from: invited,
       task: (_, upload) => ({
         kind: 'advertise-keys',
@@ -159,7 +160,7 @@ async function trySetUp(frame: RunFrame, invited: readonly string[]): Promise<Li
     signal,
   );
   signal.throwIfAborted();
-  const advertised = closeAdverts(advertising.state);
+  const advertised = closeAdverts(primitives, advertising.state);
   if (advertised.kind === 'aborted') return abandon(advertised.reason);
   await store.transaction((tx) => tx.updateBlock(record.id, { phase: 'share-keys' }));
 
@@ -167,7 +168,7 @@ async function trySetUp(frame: RunFrame, invited: readonly string[]): Promise<Li
     ports,
     { blockId: record.id, slot: SETUP_SLOT, phase: 'share-keys' },
     advertised.state,
-    receiveShares,
+    (state, body) => receiveShares(primitives, state, body),
   );
   await desk.collect(
     {
@@ -175,14 +176,15 @@ async function trySetUp(frame: RunFrame, invited: readonly string[]): Promise<Li
       blockId: record.id,
       slot: SETUP_SLOT,
       phase: 'share-keys',
-      from: memberIds(config, [...advertised.state.adverts.keys()]).sort(),
+      maxBytes: shareKeysBytes(config.slots, advertised.state.graph.shareholders),
+      from: memberIds(config, advertised.state.graph.order).sort(),
       task: (_, upload) => ({ kind: 'share-keys', blockId: record.id, adverts: advertised.adverts, upload }),
       receive: sharing.receive,
     },
     signal,
   );
   signal.throwIfAborted();
-  const shared = closeShares(sharing.state);
+  const shared = closeShares(primitives, sharing.state);
   if (shared.kind === 'aborted') return abandon(shared.reason);
   await store.transaction((tx) => tx.updateBlock(record.id, { phase: 'ready' }));
   return readyBlock(frame, { ...record, phase: 'ready' }, shared);
@@ -191,7 +193,7 @@ async function trySetUp(frame: RunFrame, invited: readonly string[]): Promise<Li
 /** The run's open block as its messages say, or none: a set-up that a restart interrupted is begun anew. */
 export async function restoreBlock(frame: RunFrame): Promise<LiveBlock | undefined> {
   const { ports } = frame;
-  const { store } = ports;
+  const { store, primitives } = ports;
   const record = await store.transaction((tx) => tx.openBlock(frame.run.id));
   if (record === null) return undefined;
   if (record.phase !== 'ready') {
@@ -205,21 +207,21 @@ export async function restoreBlock(frame: RunFrame): Promise<LiveBlock | undefin
   const advertising = receiver<AdvertisingBlock>(
     ports,
     { ...at, phase: 'advertise-keys' },
-    createBlock(config, ports.primitives),
-    receiveAdvert,
+    createBlock(primitives, config),
+    (state, body) => receiveAdvert(primitives, state, body),
   );
   replay(advertising, of('advertise-keys'));
-  const advertised = closeAdverts(advertising.state);
+  const advertised = closeAdverts(primitives, advertising.state);
   if (advertised.kind === 'aborted')
     throw new Error(`block ${record.id} was ready, but its adverts do not fold: ${advertised.reason}`);
   const sharing = receiver<SharingBlock>(
     ports,
     { ...at, phase: 'share-keys' },
     advertised.state,
-    receiveShares,
+    (state, body) => receiveShares(primitives, state, body),
   );
   replay(sharing, of('share-keys'));
-  const shared = closeShares(sharing.state);
+  const shared = closeShares(primitives, sharing.state);
   if (shared.kind === 'aborted')
     throw new Error(`block ${record.id} was ready, but its shares do not fold: ${shared.reason}`);
   const block = readyBlock(frame, record, shared);
@@ -240,12 +242,12 @@ function readyBlock(
     ports.desk.post(member, `${record.id}/shares`, {
       kind: 'receive-shares',
       blockId: record.id,
-      shares: shared.bundles.get(member)!,
+      bundle: shareBundle(ports.primitives, shared.state, member),
     });
   return {
     record,
     state: shared.state,
-    threshold: shared.state.threshold,
+    threshold: shared.state.graph.threshold,
     active: shared.members,
     nextSlot: record.nextSlot,
   };

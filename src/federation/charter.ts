@@ -2,6 +2,9 @@ import { concatBytes, hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import { z } from 'zod';
 import { canonicalDigest, canonicalJson, type Json } from '../crypto/canonical.js';
 import type { Cohort } from '../privacy/sumQuery.js';
+import { type CharterFloors, MAX_MEMBERS } from '../secagg/block.js';
+import { hararyPlan } from '../secagg/cohortPlan.js';
+import { graphKindFor, shareThreshold } from '../secagg/graph.js';
 import type { SynthesisContext } from '../synthesis/synthesizer.js';
 import { parseTableSchema } from '../synthesis/table/schema.js';
 import { FederationError, refusingInput } from './errors.js';
@@ -13,7 +16,7 @@ import { FederationError, refusingInput } from './errors.js';
 
 const hexKey = z.string().regex(/^[0-9a-f]{64}$/, 'must be 32 bytes in lower-case hex');
 
-/** Limits: at most 64 members (the complete graph), 64 characters an id, 16 orders. */
+/** Limits: at most 1,024 members (secagg/block.ts), 64 characters an id, 16 orders. */
 const charterShape = z.strictObject({
   chorale: z.literal(1),
   federation: z.string().min(1).max(64),
@@ -32,7 +35,7 @@ const charterShape = z.strictObject({
       }),
     )
     .min(3)
-    .max(64),
+    .max(MAX_MEMBERS),
   schema: z.json(),
   privacy: z.strictObject({
     unit: z.literal('record'),
@@ -48,11 +51,16 @@ const charterShape = z.strictObject({
 export type Charter = z.infer<typeof charterShape>;
 
 /**
- * Shamir threshold on the complete graph of k members, oneself included: t > (k + colluders)/2, so that a lying
- * server never collects both kinds of share of one member (Bonawitz et al. 2017, §6.2), and ⌈2k/3⌉ where that is larger.
+ * The Shamir threshold of a full cohort, on the graph that it will have (secagg/graph.ts, cohortPlan.ts): no sum is
+ * opened with fewer.
  */
-export function thresholdFor(members: number, maxColluders: number): number {
-  return Math.max(Math.ceil((2 * members) / 3), Math.floor((members + maxColluders) / 2) + 1);
+export function thresholdFor(members: number, { minSurvivors, maxColluders }: Cohort): number {
+  const dropouts = members - minSurvivors;
+  const plan =
+    graphKindFor(members) === 'harary' && dropouts >= 0
+      ? hararyPlan({ members, maxColluders, dropouts })
+      : undefined;
+  return plan?.threshold ?? shareThreshold(members, maxColluders);
 }
 
 /** Parses and checks a charter. Throws FederationError InvalidInput with every fault found. */
@@ -64,7 +72,7 @@ export function parseCharter(input: unknown): Charter {
   const charter = parsed.data;
   const faults: string[] = [];
   const { minSurvivors, maxColluders } = charter.cohort;
-  const threshold = thresholdFor(charter.members.length, maxColluders);
+  const threshold = thresholdFor(charter.members.length, charter.cohort);
   if (minSurvivors > charter.members.length)
     faults.push(`minSurvivors ${minSurvivors} is more than the ${charter.members.length} members`);
   if (minSurvivors <= maxColluders + 1)
@@ -139,11 +147,21 @@ export function cohortOf(charter: Charter): Cohort {
   return { minSurvivors: charter.cohort.minSurvivors, maxColluders: charter.cohort.maxColluders };
 }
 
+/** What secure aggregation holds every block against. */
+export function floorsOf(charter: Charter, digest = charterDigest(charter)): CharterFloors {
+  return {
+    federation: charter.federation,
+    charterDigest: digest,
+    roster: new Map(charter.members.map(({ id, publicKey }) => [id, publicKey])),
+    ...charter.cohort,
+  };
+}
+
 /** What the cohort tolerates, in words: for whoever makes or signs the charter. */
 export function describeCohort(charter: Charter): string {
   const members = charter.members.length;
   const { minSurvivors, maxColluders } = charter.cohort;
-  const lost = members - Math.max(minSurvivors, thresholdFor(members, maxColluders));
+  const lost = members - Math.max(minSurvivors, thresholdFor(members, charter.cohort));
   const tolerated = lost === 0 ? 'no member may drop out of a round' : `${lost} may drop out of a round`;
   return (
     `${members} members; ${tolerated}; a sum is opened with at least ${minSurvivors} contributions; ` +

@@ -1,5 +1,6 @@
 import { hexToBytes } from '@noble/hashes/utils.js';
 import type { Json } from '../crypto/canonical.js';
+import type { MaskWork } from '../crypto/maskWork.js';
 import type { Primitives } from '../crypto/primitives.js';
 import type { Rng } from '../crypto/rng.js';
 import { eventOf } from '../privacy/quantization.js';
@@ -46,6 +47,7 @@ export interface DriverPorts {
   readonly clock: Clock;
   readonly rng: Rng;
   readonly primitives: Primitives;
+  readonly masks: MaskWork;
   readonly desk: Desk;
   readonly timing: RunTiming;
   /** Public figures only. */
@@ -58,6 +60,8 @@ export interface RunFrame {
   readonly charter: Charter;
   readonly ports: DriverPorts;
   readonly signal: AbortSignal;
+  /** Members proved to have lied in this run; they are not asked again. A restart forgets them, and they would be proved again. */
+  readonly accused: Set<string>;
 }
 
 const NOTHING_OPEN: {
@@ -76,7 +80,7 @@ export async function driveRun(ports: DriverPorts, runId: string, signal: AbortS
   const run = await store.transaction((tx) => tx.run(runId));
   if (run === null || run.status !== 'running') return;
   const charter = readCharter((await store.transaction((tx) => tx.charter(run.charterDigest)))!.body);
-  const frame: RunFrame = { run, charter, ports, signal };
+  const frame: RunFrame = { run, charter, ports, signal, accused: new Set() };
   const synthesizer = synthesizerOf(run.synthesizer);
   const context = synthesisContext(charter);
   const options = synthesizer.parseOptions(run.options);

@@ -1,3 +1,4 @@
+import type { MaskWork } from '../crypto/maskWork.js';
 import type { Primitives } from '../crypto/primitives.js';
 import type { Rng } from '../crypto/rng.js';
 import { createCompliance } from './compliance.js';
@@ -17,6 +18,7 @@ export interface FederationPorts {
   readonly clock: Clock;
   readonly rng: Rng;
   readonly primitives: Primitives;
+  readonly masks: MaskWork;
   readonly timing?: Partial<RunTiming>;
   readonly log: (event: string, figures: Readonly<Record<string, string | number>>) => void;
   /** Told of a driver that died of a bug; its run stays as it is and goes on at the next start. */
@@ -30,12 +32,12 @@ export interface Federation extends CoordinatorService {
 }
 
 export function createFederation(ports: FederationPorts): Federation {
-  const { store, blobs, bus, clock, rng, primitives, log } = ports;
+  const { store, blobs, bus, clock, rng, primitives, masks, log } = ports;
   const desk = createDesk({ clock, rng });
   const timing = { ...DEFAULT_TIMING, ...ports.timing };
   const drivers = new Map<string, { readonly stop: AbortController; readonly done: Promise<void> }>();
 
-  const driverPorts: DriverPorts = { store, blobs, bus, clock, rng, primitives, desk, timing, log };
+  const driverPorts: DriverPorts = { store, blobs, bus, clock, rng, primitives, masks, desk, timing, log };
 
   function start(runId: string): void {
     if (drivers.has(runId)) return;

@@ -1,6 +1,7 @@
 import { canonicalDigest, type Json } from '../crypto/canonical.js';
 import { dequantize, eventOf } from '../privacy/quantization.js';
-import { consistencyCheckBytes, maskedInputBytes, unmaskingBytes } from '../secagg/messages.js';
+import { type Evidence, verifyEvidence } from '../secagg/blame.js';
+import { CONSISTENCY_CHECK_BYTES, maskedInputBytes, unmaskingBytes } from '../secagg/messages.js';
 import type { RoundContext } from '../secagg/round.js';
 import {
   closeConsistency,
@@ -13,9 +14,10 @@ import {
 } from '../secagg/server/round.js';
 import type { CheckingRound, CollectingRound, UnmaskingRound } from '../secagg/server/state.js';
 import { unmask } from '../secagg/server/unmask.js';
+import { encodeEvidence } from '../secagg/stateCodec.js';
 import type { NoisySum, Step } from '../synthesis/synthesizer.js';
 import type { LiveBlock } from './block.js';
-import { cohortOf } from './charter.js';
+import { cohortOf, floorsOf } from './charter.js';
 import type { RunFrame } from './driver.js';
 import type { Collected } from './exchange.js';
 import { reserve } from './ledger.js';
@@ -89,7 +91,7 @@ export async function playRound(
   stored: readonly MessageRecord[],
 ): Promise<RoundOutcome> {
   const { ports, signal } = frame;
-  const { store, blobs } = ports;
+  const { store, blobs, primitives } = ports;
   const answersStored = stored.filter((message) => PHASES[message.phase] === 'unmasking').length;
   const context: RoundContext = {
     block: row.blockId,
@@ -118,7 +120,7 @@ export async function playRound(
   ): RoundOutcome => {
     // Whoever was lost is left out of the next attempt, and rejoins at the next block: asked again on keys that it may have
     // lost, it would only make the others pay for another round that fails.
-    block.active = block.active.filter((id) => heard.has(id));
+    block.active = block.active.filter((id) => heard.has(id) && !frame.accused.has(id));
     const answersHeld = Math.max(state.answersHeld, answersStored);
     return { kind: 'aborted', reason, answersHeld, threshold: state.threshold };
   };
@@ -129,7 +131,7 @@ export async function playRound(
     fold: Receiver<State>,
     from: readonly string[],
     maxBytes: number,
-    task: (upload: Ticket) => Task,
+    task: (upload: Ticket, participantId: string) => Task,
   ): Promise<Collected> {
     const answered = replay(
       fold,
@@ -141,7 +143,7 @@ export async function playRound(
         slot: row.slot,
         phase,
         from: from.filter((id) => !answered.has(id)),
-        task: (_, upload) => task(upload),
+        task: (participantId, upload) => task(upload, participantId),
         maxBytes,
         receive: fold.receive,
         deadlineMs: ports.timing.phaseDeadlineMs,
@@ -162,53 +164,57 @@ export async function playRound(
       `${checking.reason}: ${checking.have} of ${checking.need}`,
     );
 
-  const checks = receiver<CheckingRound>(
-    ports,
-    address('consistency-check'),
-    checking.state,
-    receiveConsistency,
+  const checks = receiver<CheckingRound>(ports, address('consistency-check'), checking.state, (state, body) =>
+    receiveConsistency(primitives, state, body),
   );
-  await collect(
-    'consistency-check',
-    checks,
-    checking.survivors,
-    consistencyCheckBytes(checking.survivors.length),
-    (upload) => ({
-      kind: 'consistency-check',
-      blockId: row.blockId,
-      slot: row.slot,
-      survivors: checking.survivors,
-      upload,
-    }),
-  );
+  await collect('consistency-check', checks, checking.survivors, CONSISTENCY_CHECK_BYTES, (upload) => ({
+    kind: 'consistency-check',
+    blockId: row.blockId,
+    slot: row.slot,
+    survivors: checking.survivors,
+    upload,
+  }));
   const consistent = closeConsistency(checks.state);
   if (consistent.kind === 'aborted')
     return aborted(checks.state, `${consistent.reason}: ${consistent.have} of ${consistent.need}`);
 
-  const unmasking = receiver<UnmaskingRound>(ports, address('unmasking'), consistent.state, receiveUnmasking);
+  const unmasking = receiver<UnmaskingRound>(ports, address('unmasking'), consistent.state, (state, body) =>
+    receiveUnmasking(primitives, state, body),
+  );
   await collect(
     'unmasking',
     unmasking,
-    checking.survivors,
+    checking.survivors.filter((id) => consistent.checksFor.has(id)),
     unmaskingBytes(row.expected.length),
-    (upload) => ({
+    (upload, id) => ({
       kind: 'unmasking',
       blockId: row.blockId,
       slot: row.slot,
-      checks: consistent.checks,
+      checks: consistent.checksFor.get(id)!,
       upload,
     }),
   );
-  const opened = unmask(unmasking.state);
-  if (opened.kind === 'aborted')
+  const opened = await unmask(primitives, ports.masks, unmasking.state);
+  for (const evidence of opened.evidence) await accuse(evidence);
+  if (opened.kind === 'aborted') {
+    // Its shares are missing at too many holders: with this block's keys its secrets never open. It comes back at the next one.
+    block.active = block.active.filter((id) => !opened.members.includes(id));
     return aborted(unmasking.state, `${opened.reason}: ${opened.have} of ${opened.need}`);
-  if (opened.suspects.length > 0)
-    ports.log('shares were decoded around', { round: row.id, suspects: opened.suspects.join(' ') });
+  }
   return {
     kind: 'sum',
     sum: { values: dequantize(step.query, opened.sum), contributors: opened.survivors },
     round,
   };
+
+  /** Keeps the proof where anyone can check it (`chorale cohort judge`), and asks the liar no more. */
+  async function accuse(evidence: Evidence) {
+    const { accused, lie } = verifyEvidence(primitives, floorsOf(frame.charter), evidence);
+    frame.accused.add(accused);
+    block.active = block.active.filter((id) => id !== accused);
+    const digest = await blobs.put(encodeEvidence(primitives, evidence));
+    ports.log('a member gave wrong shares', { round: row.id, accused, lie, evidence: digest });
+  }
 
   function address(phase: Phase) {
     return { blockId: row.blockId, slot: row.slot, phase };
@@ -218,8 +224,8 @@ export async function playRound(
     const inputs = receiver<CollectingRound>(
       ports,
       address('masked-input'),
-      openRound(block.state, context),
-      receiveMaskedInput,
+      openRound(primitives, block.state, context),
+      (state, body) => receiveMaskedInput(primitives, state, body),
     );
     const size = maskedInputBytes(context.dimension, context.modulusBits);
     await collect('masked-input', inputs, row.expected, size, (upload) => ({
@@ -253,8 +259,9 @@ export async function playRound(
   async function restoreSum() {
     const bytes = await blobs.get(row.maskedSumDigest!);
     if (bytes === undefined) throw new Error(`the masked sum of round ${row.id} is missing`);
-    const members = new Map(row.survivors!.map((id) => [id, '']));
-    const closed = closeMaskedInputs(restoreRound(block.state, context, { sum: wordsOf(bytes), members }));
+    const members = Object.fromEntries(row.survivors!.map((id) => [id, '']));
+    const running = { sum: wordsOf(bytes), members };
+    const closed = closeMaskedInputs(restoreRound(primitives, block.state, context, running));
     if (closed.kind === 'aborted')
       throw new Error(`round ${row.id} does not fold as its row says: ${closed.reason}`);
     block.active = closed.survivors;

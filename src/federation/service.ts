@@ -84,11 +84,11 @@ export type Task =
       readonly adverts: readonly Uint8Array[];
       readonly upload: Ticket;
     }
-  /** No answer: the sealed shares that the neighbours made for this participant. */
+  /** No answer: who is in U₁, with what everyone dealt, and the shares that were dealt to this participant. */
   | {
       readonly kind: 'receive-shares';
       readonly blockId: string;
-      readonly shares: readonly { readonly from: string; readonly sealed: Uint8Array }[];
+      readonly bundle: Uint8Array;
     }
   | {
       readonly kind: 'masked-input';

@@ -7,19 +7,14 @@ import {
   type Rational,
 } from './events.js';
 import { fraction, parseRational, toNumber, toRational } from './rational.js';
+import { MAX_MODULUS_BITS, modulusBitsNeeded, UP } from './ring.js';
+import { knobsInWords, knobsThatFit } from './ringKnobs.js';
 import type { Cohort, SumEncoding, SumQuery } from './sumQuery.js';
 
 /** A grid may inflate the sensitivity by so much, no more (DESIGN §5; hazard P12). */
 export const MAX_INFLATION = 0.01;
-export const MIN_MODULUS_BITS = 8;
-export const MAX_MODULUS_BITS = 32;
-/** Probability that any coordinate of one round wraps: at most 2^-40. */
-export const WRAP_PROBABILITY_LOG2 = -40;
 /** Grids from 2^-60 to 2^60: scaling by them is exact for every float that matters. */
 export const MAX_GRID_LOG2 = 60;
-
-/** Relative error of the handful of double operations below, with room; always taken to the safe side. */
-const UP = 1 + 2 ** -48;
 
 export interface EncodingRequest {
   readonly dimension: number;
@@ -48,28 +43,6 @@ export function integerSensitivity(
 ): number {
   const { grid, rounding } = query.encoding;
   return (query.l2Sensitivity / grid + roundingSteps(rounding, query.dimension)) * UP;
-}
-
-/**
- * How far the noise of `members` shares may reach: P(any of d coordinates beyond) ≤ 2^-40. With θ(z) = Σ_j e^(−(j−z)²/2v), largest
- * at z = 0, a discrete Gaussian Y has E e^(tY) = e^(t²v/2)·θ(tv)/θ(0) ≤ e^(t²v/2): sub-Gaussian, so a sum of n of them leaves ± x
- * with probability at most 2e^(−x²/2nv).
- */
-function noiseReach(shareVariance: number, members: number, dimension: number): number {
-  const logTail = Math.log(2 * dimension) - WRAP_PROBABILITY_LOG2 * Math.LN2;
-  return Math.ceil(Math.sqrt(2 * members * shareVariance * logTail) * UP);
-}
-
-/** The fewest bits whose centred range holds every clamped sum and its noise, but for a probability of 2^-40 a round. */
-export function modulusBitsNeeded(
-  encoding: Pick<SumEncoding, 'maxCoordinate' | 'shareVariance'>,
-  members: number,
-  dimension: number,
-): number {
-  const variance = toNumber(parseRational(encoding.shareVariance)) * UP;
-  const reach = members * encoding.maxCoordinate + noiseReach(variance, members, dimension);
-  // Centred residues: −2^(b−1) … 2^(b−1) − 1.
-  return Math.max(MIN_MODULUS_BITS, Math.ceil(Math.log2((reach + 1) * UP)) + 1);
 }
 
 /**
@@ -124,7 +97,7 @@ function coarsestGrid(request: EncodingRequest): number {
     rounding === 'nearest' ? (MAX_INFLATION * l2Sensitivity) / (Math.sqrt(dimension) * UP * UP) : 1;
   // σ²/h ≥ 16 is enough, and the rounding part of the sensitivity only helps.
   const byFloor = (noiseMultiplier * l2Sensitivity) / Math.sqrt(SHARE_VARIANCE_FLOOR * honest);
-  return 2 ** Math.floor(Math.log2(Math.min(byInflation, byFloor)));
+  return Math.min(2 ** MAX_GRID_LOG2, 2 ** Math.floor(Math.log2(Math.min(byInflation, byFloor))));
 }
 
 /** Relative growth of the sensitivity by rounding. */
@@ -141,7 +114,7 @@ export function inflationOf(
  * Grid, noise share and ring for a query. Throws `PrivacyError`: `argument-invalid`, or `encoding-refused` with the knobs in
  * `details` where the given grid inflates the sensitivity by more than 1 % (`grid`: the coarsest that would do), where shares
  * would fall below 16 ring steps² (likewise), or where the ring would need more than 32 bits (`modulusBits` that it would need,
- * `maxCoordinate` that would fit, `gridThatFits` and the `inflation` it would cause).
+ * and for each of `RingKnobs` that helps alone, how far it must be turned).
  */
 export function planEncoding(request: EncodingRequest): SumEncoding {
   checkRequest(request);
@@ -166,15 +139,15 @@ export function planEncoding(request: EncodingRequest): SumEncoding {
     );
   }
   const encoding = encodingAt(grid, request);
-  const { n, d } = parseRational(encoding.shareVariance);
-  if (n < BigInt(SHARE_VARIANCE_FLOOR) * d) {
+  if (!sharesReachFloor(encoding)) {
+    const share = toNumber(parseRational(encoding.shareVariance));
     throw new PrivacyError(
       'encoding-refused',
-      `a share of ${toNumber({ n, d }).toPrecision(3)} ring steps² is below the floor of ${SHARE_VARIANCE_FLOOR}: take a grid of ${best} or finer`,
+      `a share of ${share.toPrecision(3)} ring steps² is below the floor of ${SHARE_VARIANCE_FLOOR}: take a grid of ${best} or finer`,
       { grid: best },
     );
   }
-  if (!(encoding.modulusBits <= MAX_MODULUS_BITS)) throw ringTooSmall(request, encoding);
+  if (!(encoding.modulusBits <= MAX_MODULUS_BITS)) throw ringTooSmall(request, encoding, best);
   return encoding;
 }
 
@@ -190,26 +163,26 @@ function encodingAt(grid: number, request: EncodingRequest): SumEncoding {
   return { ...partial, modulusBits: modulusBitsNeeded(partial, members, dimension) };
 }
 
-function ringTooSmall(request: EncodingRequest, encoding: SumEncoding): PrivacyError {
-  const { members, dimension, rounding, l2Sensitivity } = request;
-  let gridThatFits = encoding.grid;
-  while (
-    gridThatFits < 2 ** MAX_GRID_LOG2 &&
-    encodingAt(gridThatFits, request).modulusBits > MAX_MODULUS_BITS
-  )
-    gridThatFits *= 2;
-  const inflation = inflationOf(rounding, dimension, gridThatFits, l2Sensitivity);
-  const reach = noiseReach(toNumber(parseRational(encoding.shareVariance)), members, dimension);
-  const room = Math.floor((2 ** (MAX_MODULUS_BITS - 1) - 2 - reach) / members) * encoding.grid;
-  const lower =
-    room > 0
-      ? `lower maxCoordinate to ${room} (clip or average more), or ask fewer members`
-      : 'the noise alone overflows it: lower the noise multiplier, split the vector, or ask fewer members';
+/** Whether a request has an encoding at its grid, or else at the coarsest one allowed. */
+function fits(request: EncodingRequest): boolean {
+  const { dimension, l2Sensitivity, rounding } = request;
+  const grid = request.grid ?? coarsestGrid(request);
+  if (!isGrid(grid) || inflationOf(rounding, dimension, grid, l2Sensitivity) > MAX_INFLATION) return false;
+  const encoding = encodingAt(grid, request);
+  return sharesReachFloor(encoding) && encoding.modulusBits <= MAX_MODULUS_BITS;
+}
+
+function sharesReachFloor({ shareVariance }: Pick<SumEncoding, 'shareVariance'>): boolean {
+  const { n, d } = parseRational(shareVariance);
+  return n >= BigInt(SHARE_VARIANCE_FLOOR) * d;
+}
+
+function ringTooSmall(request: EncodingRequest, encoding: SumEncoding, coarsest: number): PrivacyError {
+  const knobs = knobsThatFit(request, encoding.grid, coarsest, fits);
   return new PrivacyError(
     'encoding-refused',
-    `the ring would need ${encoding.modulusBits} bits, more than ${MAX_MODULUS_BITS}: ${lower}. ` +
-      `A grid of ${gridThatFits} would fit, but would inflate the sensitivity by ${(100 * inflation).toPrecision(3)} %.`,
-    { modulusBits: encoding.modulusBits, maxCoordinate: Math.max(0, room), gridThatFits, inflation },
+    `the ring would need ${encoding.modulusBits} bits, more than ${MAX_MODULUS_BITS}: ${knobsInWords(knobs)}`,
+    { modulusBits: encoding.modulusBits, ...knobs },
   );
 }
 

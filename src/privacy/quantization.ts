@@ -44,7 +44,8 @@ export function quantize(query: SumQuery, sum: Float32Array | Float64Array): Int
     let rounded = Math.floor(steps);
     const rest = steps - rounded;
     if (rest > 0.5 || (rest === 0.5 && rounded % 2 !== 0)) rounded += 1;
-    if (rest !== 0 && rounding === 'exact') {
+    // The product may have underflowed: what isn't 0 must not pass for the grid point 0.
+    if (rounding === 'exact' && (rest !== 0 || (rounded === 0 && value !== 0))) {
       throw new PrivacyError('vector-invalid', `coordinate ${i} is not a multiple of the grid`, {
         coordinate: i,
       });

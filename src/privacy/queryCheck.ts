@@ -1,18 +1,11 @@
 import { z } from 'zod';
 import type { Json } from '../crypto/canonical.js';
 import { SHARE_VARIANCE_FLOOR } from './accountants/bridge.js';
-import {
-  cohortHolds,
-  inflationOf,
-  isGrid,
-  MAX_INFLATION,
-  MAX_MODULUS_BITS,
-  MIN_MODULUS_BITS,
-  modulusBitsNeeded,
-} from './encoding.js';
+import { cohortHolds, inflationOf, isGrid, MAX_INFLATION } from './encoding.js';
 import { QueryRefused } from './errors.js';
 import type { Rational } from './events.js';
 import { isRational, parseRational } from './rational.js';
+import { MAX_MODULUS_BITS, MIN_MODULUS_BITS, modulusBitsNeeded } from './ring.js';
 import type { Cohort, SumQuery } from './sumQuery.js';
 
 /** Coordinates of one vector: 2^26 of them are 256 MiB of residues. */

@@ -1,20 +1,23 @@
 import { hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import type { Primitives } from '../crypto/primitives.js';
+import { memoize } from './memo.js';
 import { type RefusalCode, SecaggRefusal } from './refusal.js';
 import { hashFields, uint } from './transcript.js';
 
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 /** Key slots a block; a slot serves one attempt of one round. */
 export const MAX_SLOTS = 64;
-/** The complete graph costs n² shares; above this comes the Harary graph (DESIGN §4). */
-export const MAX_MEMBERS = 64;
+/** Roster indices are 16 bits on the wire; the parameter search and the set-up messages are tried up to here. */
+export const MAX_MEMBERS = 1024;
+/** The complete graph costs n² shares: 64 is where DESIGN §4 changes to the Harary graph, this is where it must. */
+export const MAX_COMPLETE_MEMBERS = 512;
 /** Two members could each subtract themselves (S25); three is the least cohort. */
 export const MIN_COHORT = 3;
 const MAX_ID_CHARS = 64;
 
 /** A block of key slots: public, and equal for all of its members by its digest. */
 export interface BlockConfig {
-  readonly protocolVersion: 1;
+  readonly protocolVersion: 2;
   readonly federation: string;
   /** SHA-256, lower-case hex. */
   readonly charterDigest: string;
@@ -24,6 +27,11 @@ export interface BlockConfig {
   readonly members: readonly BlockMember[];
   readonly minSurvivors: number;
   readonly maxColluders: number;
+  /**
+   * Who shares masks with whom. Degree and threshold are not chosen: each member computes them from the members
+   * that advertised and the two numbers above, so either graph is as safe as the charter says.
+   */
+  readonly graph: 'complete' | 'harary';
 }
 
 export interface BlockMember {
@@ -55,7 +63,11 @@ export function assertBlockConfig(config: BlockConfig): void {
   if (!isHex32(config.charterDigest)) invalid('charterDigest must be 64 lower-case hex digits');
   if (!isCount(config.slots, 1, MAX_SLOTS)) invalid(`slots must be 1 to ${MAX_SLOTS}`);
   const n = config.members.length;
-  if (n > MAX_MEMBERS) invalid(`${n} members; the complete graph takes at most ${MAX_MEMBERS}`);
+  if (n > MAX_MEMBERS) invalid(`${n} members; at most ${MAX_MEMBERS} are taken`);
+  if (config.graph !== 'complete' && config.graph !== 'harary')
+    invalid('graph must be "complete" or "harary"');
+  if (config.graph === 'complete' && n > MAX_COMPLETE_MEMBERS)
+    invalid(`${n} members on the complete graph; above ${MAX_COMPLETE_MEMBERS} the graph must be "harary"`);
   if (!isCount(config.minSurvivors, MIN_COHORT, MAX_MEMBERS))
     invalid(`minSurvivors must be at least ${MIN_COHORT}: of two, each can subtract itself`);
   if (!isCount(config.maxColluders, 1, MAX_MEMBERS)) invalid('maxColluders must be at least 1');
@@ -111,18 +123,24 @@ export function blockDigest(primitives: Primitives, config: BlockConfig): Uint8A
     uint(config.slots),
     uint(config.minSurvivors),
     uint(config.maxColluders),
+    utf8ToBytes(config.graph),
     uint(config.members.length),
     ...config.members.flatMap(({ id, publicKey }) => [utf8ToBytes(id), hexToBytes(publicKey)]),
   ]);
 }
 
-/** The members' identity keys, parsed once: the arrays keep their identity so that parsed keys can be cached. */
-export function identityKeys(config: BlockConfig): Uint8Array[] {
-  return config.members.map(({ publicKey }) => hexToBytes(publicKey));
-}
+/** The members' identity keys by roster index; the arrays keep their identity, so that parsed keys can be cached. */
+export const identityKeys = memoize((config: BlockConfig): readonly Uint8Array[] =>
+  config.members.map(({ publicKey }) => hexToBytes(publicKey)),
+);
 
+const indices = memoize(
+  (config: BlockConfig): ReadonlyMap<string, number> => new Map(config.members.map(({ id }, i) => [id, i])),
+);
+
+/** The roster index, or −1. */
 export function memberIndex(config: BlockConfig, id: string): number {
-  return config.members.findIndex((member) => member.id === id);
+  return indices(config).get(id) ?? -1;
 }
 
 export function memberIds(config: BlockConfig, indices: readonly number[]): string[] {

@@ -1,19 +1,24 @@
-/**
- * Who shares a pairwise mask with whom, and who holds shares of whose secrets (Bell et al. 2020, 3.1). Members
- * are roster indices. The complete graph is the one implementation now; a Harary graph over a permutation, drawn
- * from the signed adverts, is to stand behind the same interface.
- */
+import { assertBytes, type Primitives } from '../crypto/primitives.js';
+import { type HararyPlan, hararyPlan } from './cohortPlan.js';
+
+/** Who shares a mask with whom, who holds shares of whose secrets. Plain data; members are roster indices. */
 export interface Graph {
-  /** Hashed into the setup transcript: members that see another graph have another transcript. */
-  readonly descriptor: string;
-  /** Shares needed to reconstruct, and signatures needed before one answers. */
+  readonly kind: 'complete' | 'harary';
+  /** complete: ascending; harary: in ring order (the permutation). All members that advertised. */
+  readonly order: readonly number[];
+  /** k, the number of shareholders: all n, oneself included (complete); the k ring neighbours, k even (harary). */
+  readonly shareholders: number;
+  /** t: shares that reconstruct, and signatures needed before one answers. */
   readonly threshold: number;
-  /** The members with whom `member` shares a pairwise mask. */
-  neighbours(member: number): readonly number[];
-  /** Those who hold shares of `member`'s secrets and whose signatures it counts. */
-  shareholders(member: number): readonly number[];
-  /** Those of whose secrets `holder` has shares. */
-  dealers(holder: number): readonly number[];
+  /** harary: the alive members that any two disjoint windows of k/2 places must have together; complete: 0. */
+  readonly cutFloor: number;
+}
+
+/** The complete graph costs n² shares; above this comes the Harary graph (DESIGN §4). */
+const MOST_MEMBERS_OF_COMPLETE_GRAPH = 64;
+
+export function graphKindFor(members: number): Graph['kind'] {
+  return members <= MOST_MEMBERS_OF_COMPLETE_GRAPH ? 'complete' : 'harary';
 }
 
 /**
@@ -29,15 +34,204 @@ export function shareThreshold(shareholders: number, maxColluders: number): numb
 
 /** Every member is a shareholder of every member, itself included: k = n. */
 export function completeGraph(members: readonly number[], maxColluders: number): Graph {
-  const all = [...members].sort((a, b) => a - b);
-  const threshold = shareThreshold(all.length, maxColluders);
   return {
-    descriptor: `complete k=${all.length} t=${threshold}`,
-    threshold,
-    neighbours: (member) => all.filter((other) => other !== member),
-    shareholders: () => all,
-    dealers: () => all,
+    kind: 'complete',
+    order: ascending(members),
+    shareholders: members.length,
+    threshold: shareThreshold(members.length, maxColluders),
+    cutFloor: 0,
   };
+}
+
+/**
+ * The members on a ring in random order, each joined to the k/2 on either side (Bell et al. 2020, section 3).
+ *
+ * @param seed 32 bytes, a hash of all signed adverts. @throws RangeError if k is odd or not below n.
+ */
+export function hararyGraph(
+  members: readonly number[],
+  plan: HararyPlan,
+  seed: Uint8Array,
+  primitives: Primitives,
+): Graph {
+  const { shareholders, threshold, cutFloor } = plan;
+  if (shareholders % 2 !== 0 || shareholders < 2 || shareholders >= members.length)
+    throw new RangeError(
+      `a ring of ${members.length} members takes an even number of neighbours below that, not ${shareholders}`,
+    );
+  const order = permutation(ascending(members), seed, primitives);
+  return { kind: 'harary', order, shareholders, threshold, cutFloor };
+}
+
+/**
+ * The graph of a block. A Harary graph is planned for n − minSurvivors drop-outs; where no k < n is safe it is the
+ * complete graph, whose threshold may then lie above minSurvivors (`survivorFloor`).
+ */
+export function graphOf(
+  kind: Graph['kind'],
+  members: readonly number[],
+  cohort: { readonly maxColluders: number; readonly minSurvivors: number },
+  seed: Uint8Array,
+  primitives: Primitives,
+): Graph {
+  const { maxColluders, minSurvivors } = cohort;
+  // Fewer members than minSurvivors are refused by survivorFloor, on any graph.
+  const dropouts = Math.max(0, members.length - minSurvivors);
+  const plan =
+    kind === 'harary' ? hararyPlan({ members: members.length, maxColluders, dropouts }) : undefined;
+  return plan === undefined
+    ? completeGraph(members, maxColluders)
+    : hararyGraph(members, plan, seed, primitives);
+}
+
+/**
+ * Fisher–Yates over the ascending members (Knuth, TAOCP vol. 2, 3.4.2, algorithm P). The words are those of
+ * AES-256-CTR of zeros under `seed` from counter block 0, four bytes little-endian each, used in order, none left
+ * out. For j = n − 1 down to 1, with bound = j + 1: take the next word, and the next again while it is
+ * ⌊2^32/bound⌋·bound or more; i = word mod bound; swap places i and j.
+ */
+function permutation(members: number[], seed: Uint8Array, primitives: Primitives): number[] {
+  assertBytes('the seed of a permutation', seed, 32);
+  const stream = primitives.keystream(seed);
+  let words = new Uint32Array(0);
+  let used = 0;
+  const below = (bound: number): number => {
+    const limit = Math.floor(2 ** 32 / bound) * bound;
+    for (;;) {
+      if (used === words.length) {
+        words = new Uint32Array(stream.next(256));
+        used = 0;
+      }
+      const word = words[used++]!;
+      if (word < limit) return word % bound;
+    }
+  };
+  for (let j = members.length - 1; j >= 1; j--) {
+    const i = below(j + 1);
+    [members[i], members[j]] = [members[j]!, members[i]!];
+  }
+  return members;
+}
+
+/** The members with whom `member` shares a pairwise mask: ascending, without itself. */
+export function neighbours(graph: Graph, member: number): readonly number[] {
+  return adjacencyOf(graph, member).neighbours;
+}
+
+/** Those who hold shares of `member`'s secrets and whose signatures it counts: ascending; complete: with itself. */
+export function shareholders(graph: Graph, member: number): readonly number[] {
+  return adjacencyOf(graph, member).shareholders;
+}
+
+/** Those of whose secrets `holder` has shares: holding is mutual on both graphs. */
+export function dealers(graph: Graph, holder: number): readonly number[] {
+  return shareholders(graph, holder);
+}
+
+interface Adjacency {
+  readonly neighbours: readonly number[];
+  readonly shareholders: readonly number[];
+}
+interface Lookup {
+  readonly place: ReadonlyMap<number, number>;
+  readonly adjacency: Map<number, Adjacency>;
+}
+/** Derived from the graph, hence not in it: a graph stays plain data, and a coordinator asks n times. */
+const lookups = new WeakMap<Graph, Lookup>();
+
+function lookupOf(graph: Graph): Lookup {
+  let lookup = lookups.get(graph);
+  if (lookup === undefined) {
+    lookup = {
+      place: new Map(graph.order.map((member, place) => [member, place])),
+      adjacency: new Map(),
+    };
+    lookups.set(graph, lookup);
+  }
+  return lookup;
+}
+
+/** Throws RangeError for somebody who is not in the graph. */
+function adjacencyOf(graph: Graph, member: number): Adjacency {
+  const { place, adjacency } = lookupOf(graph);
+  const known = adjacency.get(member);
+  if (known !== undefined) return known;
+  const at = place.get(member);
+  if (at === undefined)
+    throw new RangeError(`member ${member} is not in the graph: it has not advertised keys`);
+  const found =
+    graph.kind === 'complete'
+      ? { neighbours: graph.order.filter((other) => other !== member), shareholders: graph.order }
+      : onRing(graph, at);
+  adjacency.set(member, found);
+  return found;
+}
+
+function onRing({ order, shareholders: k }: Graph, at: number): Adjacency {
+  const n = order.length;
+  const around: number[] = [];
+  for (let step = 1; step <= k / 2; step++) around.push(order[(at + step) % n]!, order[(at - step + n) % n]!);
+  const both = ascending(around);
+  return { neighbours: both, shareholders: both };
+}
+
+/** Hashed into the setup transcript: members that see another graph have another transcript. */
+export function graphDescriptor({ kind, shareholders: k, threshold, cutFloor }: Graph): string {
+  return kind === 'complete'
+    ? `complete k=${k} t=${threshold}`
+    : `harary k=${k} t=${threshold} cut=${cutFloor}`;
+}
+
+/**
+ * Whether the honest survivors' sum stays one sum: a member refuses survivors U₂ for which this is false. A server
+ * sees the permutation and chooses whom it declares dropped, so that drop-outs by chance are no model of it.
+ *
+ * Theorem. Let any two disjoint windows of h = k/2 ring places hold at most B colluders, and at least B + 1 = cutFloor
+ * members of U₂. Then the honest members of U₂ are connected, whoever was declared dropped: as long as their common
+ * masks stay secret, nothing but the sum of all of them can be opened (Bell et al. 2020, section 3).
+ *
+ * Proof. Two ring places are joined if they are at most h apart, that is with fewer than h places in between on one
+ * side. Walk around the ring over the honest survivors H: successive ones are joined unless h or more places without
+ * any of H, a gap, lie between them. With one gap or none the walk is a path through all of H. Two gaps part H into
+ * two arcs, and whoever lies on one is more than h places from whoever lies on the other, both ways round. So H is
+ * disconnected if and only if there are two gaps. Then there are two disjoint windows of h places, one in each gap,
+ * where all members of U₂ are colluders: at most B of them, against the assumption.
+ *
+ * `hararyPlan` chooses cutFloor so that the first assumption fails with negligible probability over the permutation.
+ *
+ * @param alive U₂, ascending roster indices.
+ */
+export function survivesCut(graph: Graph, alive: readonly number[]): boolean {
+  if (graph.cutFloor === 0) return true;
+  const n = graph.order.length;
+  const h = graph.shareholders / 2;
+  const { place } = lookupOf(graph);
+  const isAlive = new Uint8Array(n);
+  for (const member of alive) {
+    const at = place.get(member);
+    if (at !== undefined) isAlive[at] = 1;
+  }
+  // count[i]: the alive members of the window of places i … i + h − 1.
+  const count = new Uint16Array(n);
+  let inWindow = 0;
+  for (let i = 0; i < n + h; i++) {
+    inWindow += isAlive[i % n]!;
+    if (i >= h) inWindow -= isAlive[i - h]!;
+    if (i >= h - 1 && i - h + 1 < n) count[i - h + 1] = inWindow;
+  }
+  // The windows disjoint from window i begin at i + h … i + n − h. Their least count comes from a queue of rising
+  // candidates: a window that a later one undercuts can never be the least again.
+  const queue: number[] = [];
+  let head = 0;
+  for (let start = h; start < 2 * n - h; start++) {
+    while (queue.length > head && count[queue.at(-1)! % n]! >= count[start % n]!) queue.pop();
+    queue.push(start);
+    const i = start - (n - h);
+    if (i < 0) continue;
+    while (queue[head]! < i + h) head++;
+    if (count[i]! + count[queue[head]! % n]! < graph.cutFloor) return false;
+  }
+  return true;
 }
 
 /** A shareholder's place on the polynomial: its roster index, from 1. */
@@ -48,4 +242,8 @@ export function abscissa(member: number): number {
 /** |U₂| ≥ nMin, and never below t: fewer survivors could not unmask anything. */
 export function survivorFloor(config: { readonly minSurvivors: number }, graph: Graph): number {
   return Math.max(config.minSurvivors, graph.threshold);
+}
+
+function ascending(members: readonly number[]): number[] {
+  return [...members].sort((a, b) => a - b);
 }

@@ -6,13 +6,14 @@ import type { AdvertisedSlot } from './messages.js';
 import { randomScalar, SCALAR_BYTES, scalarField } from './shamir.js';
 import { hashFields, joinFields, uint } from './transcript.js';
 
-/** One slot's two root secrets, both uniform in GF(l) so that both can be shared, and what follows from them. */
+/** One slot's two root secrets, canonical 32-byte scalars: uniform in GF(l), so that both can be shared. */
 export interface SlotSecrets {
-  readonly maskRoot: bigint;
-  readonly seedRoot: bigint;
-  /** X25519, derived from maskRoot. */
-  readonly maskPrivateKey: Uint8Array;
+  readonly maskRoot: Uint8Array;
+  readonly seedRoot: Uint8Array;
 }
+
+/** Which of a slot's two secrets a share is of. */
+export type SecretKind = 'mask' | 'seed';
 
 export function scalarBytes(scalar: bigint): Uint8Array {
   return scalarField.toBytes(scalar);
@@ -31,10 +32,10 @@ export function maskPrivateKey(
   block: Uint8Array,
   member: number,
   slot: number,
-  maskRoot: bigint,
+  maskRoot: Uint8Array,
 ): Uint8Array {
   const info = joinFields('mask private key', [uint(member), uint(slot)]);
-  return primitives.hkdfSha256(scalarBytes(maskRoot), block, info, 32);
+  return primitives.hkdfSha256(maskRoot, block, info, 32);
 }
 
 /**
@@ -45,21 +46,39 @@ export function seedCommitment(
   block: Uint8Array,
   member: number,
   slot: number,
-  seedRoot: bigint,
+  seedRoot: Uint8Array,
 ): Uint8Array {
-  return hashFields(primitives, 'seed commitment', [block, uint(member), uint(slot), scalarBytes(seedRoot)]);
+  return hashFields(primitives, 'seed commitment', [block, uint(member), uint(slot), seedRoot]);
 }
 
-export function createSlotSecrets(
+/**
+ * What a dealer signs of each share: a salted hash, so that it hides the share until it is opened and binds the
+ * dealer to it (DESIGN §4, blame). An AEAD ciphertext would not: it is not key-committing.
+ * @param opening the share (32 bytes) and its salt (16).
+ */
+export function shareCommitment(
   primitives: Primitives,
-  block: Uint8Array,
-  member: number,
+  setup: Uint8Array,
+  dealer: number,
+  holder: number,
   slot: number,
-  rng: Rng,
-): SlotSecrets {
-  const maskRoot = randomScalar(rng);
-  const seedRoot = randomScalar(rng);
-  return { maskRoot, seedRoot, maskPrivateKey: maskPrivateKey(primitives, block, member, slot, maskRoot) };
+  kind: SecretKind,
+  opening: Uint8Array,
+): Uint8Array {
+  const of = Uint8Array.of(kind === 'mask' ? 0 : 1);
+  return hashFields(primitives, 'share commitment', [
+    setup,
+    uint(dealer),
+    uint(holder),
+    uint(slot),
+    of,
+    opening,
+  ]);
+}
+
+export function createSlotSecrets(rng: Rng): SlotSecrets {
+  const maskRoot = scalarBytes(randomScalar(rng));
+  return { maskRoot, seedRoot: scalarBytes(randomScalar(rng)) };
 }
 
 export function advertisedSlot(
@@ -70,7 +89,7 @@ export function advertisedSlot(
   secrets: SlotSecrets,
 ): AdvertisedSlot {
   return {
-    maskKey: primitives.x25519PublicKey(secrets.maskPrivateKey),
+    maskKey: primitives.x25519PublicKey(maskPrivateKey(primitives, block, member, slot, secrets.maskRoot)),
     seedCommitment: seedCommitment(primitives, block, member, slot, secrets.seedRoot),
   };
 }
@@ -80,10 +99,10 @@ export function selfMask(
   primitives: Primitives,
   transcript: Uint8Array,
   member: number,
-  seedRoot: bigint,
+  seedRoot: Uint8Array,
 ): MaskStream {
   const info = joinFields('self mask', [uint(member)]);
-  return { key: primitives.hkdfSha256(scalarBytes(seedRoot), transcript, info, 32), sign: 1 };
+  return { key: primitives.hkdfSha256(seedRoot, transcript, info, 32), sign: 1 };
 }
 
 /**
@@ -99,10 +118,17 @@ export function pairMask(
   other: number,
   secret: Uint8Array,
 ): MaskStream {
-  const [low, high] = member < other ? [member, other] : [other, member];
-  const info = joinFields('pair mask', [uint(low), uint(high)]);
   return {
-    key: primitives.hkdfSha256(secret, transcript, info, 32),
-    sign: member === low ? 1 : -1,
+    key: primitives.hkdfSha256(secret, transcript, pairMaskInfo(member, other), 32),
+    sign: pairSign(member, other),
   };
+}
+
+/** Both sides of a pair derive one key. */
+export function pairMaskInfo(member: number, other: number): Uint8Array {
+  return joinFields('pair mask', [uint(Math.min(member, other)), uint(Math.max(member, other))]);
+}
+
+export function pairSign(member: number, other: number): 1 | -1 {
+  return member < other ? 1 : -1;
 }

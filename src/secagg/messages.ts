@@ -1,6 +1,8 @@
+import { PROTOCOL_VERSION } from './block.js';
 import { packedBytes } from './packing.js';
 import { SCALAR_BYTES } from './shamir.js';
 import { MESSAGE_KINDS, type MessageKind, SIGNATURE_BYTES, type Signed } from './signing.js';
+import type { DealtRoot } from './transcript.js';
 import { ByteReader, ByteWriter, MalformedMessage } from './wire.js';
 
 /**
@@ -8,11 +10,17 @@ import { ByteReader, ByteWriter, MalformedMessage } from './wire.js';
  * encoding, its size follows from public numbers alone (S26), and a decoder reads to the last byte or throws
  * MalformedMessage. Encoders leave the last 64 bytes for the signature.
  */
-const WIRE_VERSION = 1;
+const WIRE_VERSION = PROTOCOL_VERSION;
 const HEADER_BYTES = 1 + 1 + 2;
 const KEY_BYTES = 32;
+const DIGEST_BYTES = 32;
 const GCM_BYTES = 12 + 16;
-const ANSWER_BYTES = 2 + 1 + SCALAR_BYTES;
+export const SALT_BYTES = 16;
+/** A share and its salt. */
+export const OPENING_BYTES = SCALAR_BYTES + SALT_BYTES;
+const ANSWER_BYTES = 2 + 1 + OPENING_BYTES;
+/** Levels of a Merkle tree over up to 2^16 recipients. */
+const MAX_PATH = 16;
 
 export interface AdvertisedSlot {
   readonly maskKey: Uint8Array;
@@ -26,14 +34,33 @@ export interface AdvertiseKeys extends Signed {
   readonly slots: readonly AdvertisedSlot[];
 }
 
-export interface SealedFor {
+/** What a dealer gives one shareholder: recipient ‖ commitments ‖ sealed openings, a leaf of its Merkle tree. */
+export interface DealtPart {
   readonly recipient: number;
-  readonly sealed: Uint8Array;
+  readonly bytes: Uint8Array;
 }
 
 export interface ShareKeys extends Signed {
   readonly sender: number;
-  readonly shares: readonly SealedFor[];
+  /** By recipient, ascending. The signature is over the Merkle root of their bytes (RFC 9162, 2.1). */
+  readonly parts: readonly DealtPart[];
+}
+
+/** One dealer's part as the coordinator relays it, with the way to the dealer's root. */
+export interface RelayedPart {
+  readonly dealer: number;
+  readonly part: Uint8Array;
+  /** RFC 9162, 2.1.3: the sibling hashes, lowest first. */
+  readonly path: readonly Uint8Array[];
+}
+
+/** What the coordinator relays to a member when ShareKeys is over; nothing in it needs the coordinator's word. */
+export interface ShareBundle {
+  readonly recipient: number;
+  /** Of U₁, ascending. */
+  readonly roots: readonly DealtRoot[];
+  /** By dealer, ascending. */
+  readonly parts: readonly RelayedPart[];
 }
 
 export interface MaskedInput extends Signed {
@@ -47,8 +74,8 @@ export interface MaskedInput extends Signed {
 export interface ConsistencyCheck extends Signed {
   readonly sender: number;
   readonly slot: number;
-  /** U₂, ascending. */
-  readonly survivors: readonly number[];
+  /** SHA-256 of U₂ (survivorsDigest): the signature means the same, and its size does not grow with the cohort. */
+  readonly survivors: Uint8Array;
 }
 
 export type ShareKind = 'none' | 'seed' | 'mask';
@@ -58,8 +85,8 @@ const SHARE_KINDS: readonly ShareKind[] = ['none', 'seed', 'mask'];
 export interface ShareAnswer {
   readonly member: number;
   readonly kind: ShareKind;
-  /** 32 bytes; zeros for 'none', so that the size says nothing. */
-  readonly share: Uint8Array;
+  /** The share and the salt of its commitment, 48 bytes; zeros for 'none', so that the size says nothing. */
+  readonly opening: Uint8Array;
 }
 
 export interface Unmasking extends Signed {
@@ -71,11 +98,18 @@ export interface Unmasking extends Signed {
 export const advertBytes = (slots: number): number =>
   HEADER_BYTES + 1 + KEY_BYTES + slots * 2 * KEY_BYTES + SIGNATURE_BYTES;
 
-/** What is sealed for one recipient: nonce, two shares a slot, tag. */
-export const sealedSharesBytes = (slots: number): number => GCM_BYTES + slots * 2 * SCALAR_BYTES;
+/** A slot's two commitments for one shareholder: of the mask root's share, then of the seed root's. */
+export const COMMITMENT_BYTES = 2 * DIGEST_BYTES;
+
+/** What is sealed for one shareholder: nonce, two openings a slot, tag. */
+export const sealedSharesBytes = (slots: number): number => GCM_BYTES + slots * 2 * OPENING_BYTES;
+
+/** What one shareholder is given: its roster index, two commitments a slot, and the sealed openings. */
+export const dealtPartBytes = (slots: number): number =>
+  2 + slots * COMMITMENT_BYTES + sealedSharesBytes(slots);
 
 export const shareKeysBytes = (slots: number, recipients: number): number =>
-  HEADER_BYTES + 2 + recipients * (2 + sealedSharesBytes(slots)) + SIGNATURE_BYTES;
+  HEADER_BYTES + 2 + recipients * dealtPartBytes(slots) + SIGNATURE_BYTES;
 
 /** 12 bytes, so that the words behind them are aligned and are folded without a copy. */
 const MASKED_HEADER_BYTES = HEADER_BYTES + 2 + 2 + 4;
@@ -84,8 +118,7 @@ const MASKED_HEADER_BYTES = HEADER_BYTES + 2 + 2 + 4;
 export const maskedInputBytes = (dimension: number, modulusBits: number): number =>
   MASKED_HEADER_BYTES + packedBytes(dimension, modulusBits) + SIGNATURE_BYTES;
 
-export const consistencyCheckBytes = (survivors: number): number =>
-  HEADER_BYTES + 1 + 2 + 2 * survivors + SIGNATURE_BYTES;
+export const CONSISTENCY_CHECK_BYTES = HEADER_BYTES + 1 + DIGEST_BYTES + SIGNATURE_BYTES;
 
 export const unmaskingBytes = (answers: number): number =>
   HEADER_BYTES + 1 + 2 + answers * ANSWER_BYTES + SIGNATURE_BYTES;
@@ -107,10 +140,49 @@ export function encodeAdvertiseKeys(
   return writer.done();
 }
 
-export function encodeShareKeys(sender: number, slots: number, shares: readonly SealedFor[]): Uint8Array {
-  const writer = begin(shareKeysBytes(slots, shares.length), 'ShareKeys', sender).u16(shares.length);
-  for (const { recipient, sealed } of shares) writer.u16(recipient).put(sealed);
+export function encodeDealtPart(recipient: number, commitments: Uint8Array, sealed: Uint8Array): Uint8Array {
+  return new ByteWriter(2 + commitments.length + sealed.length)
+    .u16(recipient)
+    .put(commitments)
+    .put(sealed)
+    .done();
+}
+
+/** @param part as `encodeDealtPart` made it, of the right length. */
+export function decodeDealtPart(
+  part: Uint8Array,
+  slots: number,
+): { readonly recipient: number; readonly commitments: Uint8Array; readonly sealed: Uint8Array } {
+  const reader = new ByteReader(part);
+  const decoded = {
+    recipient: reader.u16(),
+    commitments: reader.take(slots * COMMITMENT_BYTES),
+    sealed: reader.take(sealedSharesBytes(slots)),
+  };
+  reader.end();
+  return decoded;
+}
+
+export function encodeShareKeys(sender: number, slots: number, parts: readonly DealtPart[]): Uint8Array {
+  const writer = begin(shareKeysBytes(slots, parts.length), 'ShareKeys', sender).u16(parts.length);
+  for (const { bytes } of parts) writer.put(bytes);
   writer.space(SIGNATURE_BYTES);
+  return writer.done();
+}
+
+/** The relay is not a member's message and has no kind byte of its own, only the version; it is not signed. */
+export function encodeShareBundle({ recipient, roots, parts }: ShareBundle): Uint8Array {
+  const size = parts.reduce((sum, { part, path }) => sum + 2 + part.length + 1 + 32 * path.length, 0);
+  const writer = new ByteWriter(1 + 2 + 2 + roots.length * 34 + 2 + size)
+    .u8(WIRE_VERSION)
+    .u16(recipient)
+    .u16(roots.length);
+  for (const { member, root } of roots) writer.u16(member).put(root);
+  writer.u16(parts.length);
+  for (const { dealer, part, path } of parts) {
+    writer.u16(dealer).put(part).u8(path.length);
+    for (const hash of path) writer.put(hash);
+  }
   return writer.done();
 }
 
@@ -121,26 +193,35 @@ export function encodeMaskedInput(
   modulusBits: number,
   packed: Uint8Array,
 ): Uint8Array {
-  const writer = begin(maskedInputBytes(dimension, modulusBits), 'MaskedInput', sender);
-  writer.u16(slot).u16(modulusBits).u32(dimension).put(packed).space(SIGNATURE_BYTES);
-  return writer.done();
+  const { message, room } = frameMaskedInput(sender, slot, dimension, modulusBits);
+  room.set(packed);
+  return message;
 }
 
-export function encodeConsistencyCheck(
+/** A MaskedInput whose packed vector is still to be written, in place: it is megabytes. */
+export function frameMaskedInput(
   sender: number,
   slot: number,
-  survivors: readonly number[],
-): Uint8Array {
-  const writer = begin(consistencyCheckBytes(survivors.length), 'ConsistencyCheck', sender);
-  writer.u8(slot).u16(survivors.length);
-  for (const survivor of survivors) writer.u16(survivor);
+  dimension: number,
+  modulusBits: number,
+): { readonly message: Uint8Array; readonly room: Uint8Array } {
+  const writer = begin(maskedInputBytes(dimension, modulusBits), 'MaskedInput', sender);
+  writer.u16(slot).u16(modulusBits).u32(dimension);
+  const room = writer.space(packedBytes(dimension, modulusBits));
   writer.space(SIGNATURE_BYTES);
+  return { message: writer.done(), room };
+}
+
+export function encodeConsistencyCheck(sender: number, slot: number, survivors: Uint8Array): Uint8Array {
+  const writer = begin(CONSISTENCY_CHECK_BYTES, 'ConsistencyCheck', sender);
+  writer.u8(slot).put(survivors).space(SIGNATURE_BYTES);
   return writer.done();
 }
 
 export function encodeUnmasking(sender: number, slot: number, answers: readonly ShareAnswer[]): Uint8Array {
   const writer = begin(unmaskingBytes(answers.length), 'Unmasking', sender).u8(slot).u16(answers.length);
-  for (const { member, kind, share } of answers) writer.u16(member).u8(SHARE_KINDS.indexOf(kind)).put(share);
+  for (const { member, kind, opening } of answers)
+    writer.u16(member).u8(SHARE_KINDS.indexOf(kind)).put(opening);
   writer.space(SIGNATURE_BYTES);
   return writer.done();
 }
@@ -185,12 +266,38 @@ export function decodeAdvertiseKeys(bytes: Uint8Array, slots: number): Advertise
 
 export function decodeShareKeys(bytes: Uint8Array, slots: number): ShareKeys {
   const { reader, sender } = open(bytes, 'ShareKeys');
-  const shares: SealedFor[] = [];
-  const size = sealedSharesBytes(slots);
+  const parts: DealtPart[] = [];
+  const size = dealtPartBytes(slots);
+  for (let left = reader.u16(); left > 0; left--) {
+    const part = reader.take(size);
+    parts.push({ recipient: part[0]! | (part[1]! << 8), bytes: part });
+  }
+  assertAscending(parts.map(({ recipient }) => recipient));
+  return { sender, parts, ...close(reader) };
+}
+
+export function decodeShareBundle(bytes: Uint8Array, slots: number): ShareBundle {
+  const reader = new ByteReader(bytes);
+  reader.expectU8(WIRE_VERSION, 'wire version');
+  const recipient = reader.u16();
+  const roots: DealtRoot[] = [];
   for (let left = reader.u16(); left > 0; left--)
-    shares.push({ recipient: reader.u16(), sealed: reader.take(size) });
-  assertAscending(shares.map(({ recipient }) => recipient));
-  return { sender, shares, ...close(reader) };
+    roots.push({ member: reader.u16(), root: reader.take(DIGEST_BYTES) });
+  const parts: RelayedPart[] = [];
+  const size = dealtPartBytes(slots);
+  for (let left = reader.u16(); left > 0; left--) {
+    const dealer = reader.u16();
+    const part = reader.take(size);
+    const path: Uint8Array[] = [];
+    const levels = reader.u8();
+    if (levels > MAX_PATH) throw new MalformedMessage(`a path of ${levels} levels, at most ${MAX_PATH}`);
+    while (path.length < levels) path.push(reader.take(DIGEST_BYTES));
+    parts.push({ dealer, part, path });
+  }
+  reader.end();
+  assertAscending(roots.map(({ member }) => member));
+  assertAscending(parts.map(({ dealer }) => dealer));
+  return { recipient, roots, parts };
 }
 
 /** Only the header is looked at here: `packed` is a view, read once, when it is folded into the sum. */
@@ -209,9 +316,7 @@ export function decodeMaskedInput(bytes: Uint8Array, dimension: number, modulusB
 export function decodeConsistencyCheck(bytes: Uint8Array): ConsistencyCheck {
   const { reader, sender } = open(bytes, 'ConsistencyCheck');
   const slot = reader.u8();
-  const survivors: number[] = [];
-  for (let left = reader.u16(); left > 0; left--) survivors.push(reader.u16());
-  assertAscending(survivors);
+  const survivors = reader.take(DIGEST_BYTES);
   return { sender, slot, survivors, ...close(reader) };
 }
 
@@ -223,10 +328,10 @@ export function decodeUnmasking(bytes: Uint8Array): Unmasking {
     const member = reader.u16();
     const kind = SHARE_KINDS[reader.u8()];
     if (kind === undefined) throw new MalformedMessage('share kind is unknown');
-    const share = reader.take(SCALAR_BYTES).slice();
-    if (kind === 'none' && share.some((byte) => byte !== 0))
+    const opening = reader.take(OPENING_BYTES);
+    if (kind === 'none' && opening.some((byte) => byte !== 0))
       throw new MalformedMessage('an absent share must be zeros');
-    answers.push({ member, kind, share });
+    answers.push({ member, kind, opening });
   }
   assertAscending(answers.map(({ member }) => member));
   return { sender, slot, answers, ...close(reader) };

@@ -1,4 +1,7 @@
-import { littleEndianBytes, littleEndianWords } from '../crypto/littleEndian.js';
+import { isLE } from '@noble/ciphers/utils.js';
+import { littleEndianBytes } from '../crypto/littleEndian.js';
+import { KEYSTREAM_PIECE_WORDS } from '../crypto/primitives.js';
+import { ringPiece, wipe } from '../crypto/ringPiece.js';
 import { MalformedMessage } from './wire.js';
 
 /** Bytes of `dimension` ring elements of `modulusBits` bits each. */
@@ -14,9 +17,17 @@ export function ringMask(modulusBits: number): number {
 /**
  * Element i occupies bits [i·b, (i+1)·b) of the little-endian bit string; the last byte is padded with zeros.
  * Only the low b bits of an element are taken.
+ * @param into where to write, `packedBytes` long; by default a fresh array.
  */
-export function packBits(elements: Uint32Array, modulusBits: number): Uint8Array {
-  if (modulusBits === 32) return littleEndianBytes(elements.slice());
+export function packBits(
+  elements: Uint32Array,
+  modulusBits: number,
+  into: Uint8Array = new Uint8Array(packedBytes(elements.length, modulusBits)),
+): Uint8Array {
+  if (modulusBits === 32 && isLE) {
+    into.set(new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength));
+    return into;
+  }
   const mask = ringMask(modulusBits);
   const words = new Uint32Array(Math.ceil((elements.length * modulusBits) / 32));
   let pending = 0;
@@ -34,7 +45,8 @@ export function packBits(elements: Uint32Array, modulusBits: number): Uint8Array
     }
   }
   if (filled > 0) words[at] = pending;
-  return littleEndianBytes(words).subarray(0, packedBytes(elements.length, modulusBits));
+  into.set(littleEndianBytes(words).subarray(0, into.length));
+  return into;
 }
 
 /** The inverse of `packBits`. Throws MalformedMessage on a wrong length or a set padding bit. */
@@ -55,30 +67,17 @@ export function addPacked(sum: Uint32Array, packed: Uint8Array, modulusBits: num
   if (used !== 0 && packed[packed.length - 1]! >>> used !== 0)
     throw new MalformedMessage('padding bits are set');
 
-  const words = littleEndianWords(packed.length % 4 === 0 ? packed : zeroPadded(packed));
-  const target = new Int32Array(sum.buffer, sum.byteOffset, dimension);
-  if (modulusBits === 32) {
-    for (let i = 0; i < dimension; i++) target[i] = (target[i]! + words[i]!) | 0;
-    return;
+  const piece = ringPiece();
+  // A piece is a multiple of 8 elements, so it begins at a whole byte whatever the width.
+  for (let from = 0; from < dimension; from += KEYSTREAM_PIECE_WORDS) {
+    const part = sum.subarray(from, from + KEYSTREAM_PIECE_WORDS);
+    const begin = (from * modulusBits) / 8;
+    piece.incoming.set(packed.subarray(begin, begin + packedBytes(part.length, modulusBits)));
+    piece.sum.set(part);
+    if (modulusBits === 32) piece.add(part.length);
+    else piece.addPacked(part.length, modulusBits);
+    part.set(piece.sum.subarray(0, part.length));
   }
-  const mask = ringMask(modulusBits);
-  let at = 0;
-  let shift = 0;
-  for (let i = 0; i < dimension; i++) {
-    let element = words[at]! >>> shift;
-    const taken = 32 - shift;
-    if (taken < modulusBits) element |= words[at + 1]! << taken;
-    shift += modulusBits;
-    if (shift >= 32) {
-      shift -= 32;
-      at++;
-    }
-    target[i] = (target[i]! + (element & mask)) | 0;
-  }
-}
-
-function zeroPadded(packed: Uint8Array): Uint8Array {
-  const padded = new Uint8Array(Math.ceil(packed.length / 4) * 4);
-  padded.set(packed);
-  return padded;
+  // The server folds and forgets (S27).
+  wipe(piece, Math.min(KEYSTREAM_PIECE_WORDS, dimension));
 }

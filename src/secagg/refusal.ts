@@ -17,6 +17,7 @@ export type RefusalCode =
   | 'LowOrderKey'
   | 'KeyReused'
   | 'OwnAdvertAltered'
+  | 'OwnSharesAltered'
   | 'AdvertsConflict'
   | 'SharesConflict'
   | 'TooFewShareKeys'
@@ -30,6 +31,7 @@ export type RefusalCode =
   | 'InvalidVector'
   | 'InvalidSurvivors'
   | 'TooFewSurvivors'
+  | 'SurvivorsSplit'
   | 'SurvivorsConflict'
   | 'TooFewChecks'
   | 'OutOfOrder';
@@ -67,6 +69,7 @@ export type AbortReason =
   | 'TooFewAdverts'
   | 'TooFewShareKeys'
   | 'TooFewMaskedInputs'
+  | 'SurvivorsSplit'
   | 'TooFewChecks'
   | 'TooFewAnswers'
   | 'SecretNotReconstructed';

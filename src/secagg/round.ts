@@ -55,15 +55,15 @@ export function memberSet(config: BlockConfig, ids: readonly string[], fail: () 
   return indices;
 }
 
-/** H(setup transcript, slot, round, attempt, query, model, ring, U₁ʳ): salt of every mask key of the round. */
+/** H(dealt transcript, slot, round, attempt, query, model, ring, U₁ʳ): salt of every mask key of the round. */
 export function roundTranscript(
   primitives: Primitives,
-  setup: Uint8Array,
+  dealt: Uint8Array,
   round: RoundContext,
   expected: readonly number[],
 ): Uint8Array {
   return hashFields(primitives, 'round transcript', [
-    setup,
+    dealt,
     uint(round.slot),
     utf8ToBytes(round.round),
     uint(round.attempt),
@@ -74,6 +74,11 @@ export function roundTranscript(
     uint(expected.length),
     ...expected.map(uint),
   ]);
+}
+
+/** What a ConsistencyCheck signs of U₂. */
+export function survivorsDigest(primitives: Primitives, survivors: readonly number[]): Uint8Array {
+  return hashFields(primitives, 'survivors', survivors.map(uint));
 }
 
 /** Equality of two ascending lists of roster indices. */

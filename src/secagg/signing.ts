@@ -18,6 +18,8 @@ export type MessageKind = keyof typeof MESSAGE_KINDS;
  * transcripts can be confused, and a vector of megabytes is hashed once (Ed25519 itself would read it twice).
  */
 function signedBytes(kind: MessageKind, transcript: Uint8Array, bodyDigest: Uint8Array): Uint8Array {
+  if (transcript.length !== 32 || bodyDigest.length !== 32)
+    throw new RangeError('signedBytes: transcript and digest must have 32 bytes each');
   const purpose = label(`signature ${kind}`);
   const bytes = new Uint8Array(purpose.length + 1 + 64);
   bytes.set(purpose);
@@ -33,10 +35,10 @@ export function signInPlace(
   kind: MessageKind,
   transcript: Uint8Array,
   message: Uint8Array,
+  digest: Uint8Array = primitives.sha256(bodyOf(message)),
 ): Uint8Array {
-  const body = message.subarray(0, message.length - SIGNATURE_BYTES);
-  const digest = primitives.sha256(body);
-  message.set(primitives.ed25519Sign(seed, signedBytes(kind, transcript, digest)), body.length);
+  const signature = primitives.ed25519Sign(seed, signedBytes(kind, transcript, digest));
+  message.set(signature, message.length - SIGNATURE_BYTES);
   return digest;
 }
 
@@ -55,6 +57,23 @@ export function verifySigned(
   message: Signed,
 ): Uint8Array | undefined {
   const digest = primitives.sha256(message.body);
-  const valid = primitives.ed25519Verify(publicKey, signedBytes(kind, transcript, digest), message.signature);
-  return valid ? digest : undefined;
+  return verifyDigest(primitives, publicKey, kind, transcript, digest, message.signature)
+    ? digest
+    : undefined;
+}
+
+/** For ShareKeys, whose digest is the Merkle root of what was dealt and not the hash of its body. */
+export function verifyDigest(
+  primitives: Primitives,
+  publicKey: Uint8Array,
+  kind: MessageKind,
+  transcript: Uint8Array,
+  digest: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  return primitives.ed25519Verify(publicKey, signedBytes(kind, transcript, digest), signature);
+}
+
+function bodyOf(message: Uint8Array): Uint8Array {
+  return message.subarray(0, message.length - SIGNATURE_BYTES);
 }

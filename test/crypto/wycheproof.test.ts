@@ -1,3 +1,5 @@
+import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { chacha20, chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { bytesToHex, concatBytes, hexToBytes } from '@noble/hashes/utils.js';
 import { describe, expect, it } from 'vitest';
 import { noblePrimitives } from '../../src/crypto/noblePrimitives.js';
@@ -22,13 +24,12 @@ const hkdf =
   golden<Vectors<unknown, { ikm: string; salt: string; info: string; size: number; okm: string }>>(
     'hkdf_sha256_test.json',
   );
-const gcm =
-  golden<
-    Vectors<
-      { ivSize: number; keySize: number; tagSize: number },
-      { key: string; iv: string; aad: string; msg: string; ct: string; tag: string }
-    >
-  >('aes_gcm_test.json');
+type AeadVectors = Vectors<
+  { ivSize: number; keySize: number; tagSize: number },
+  { key: string; iv: string; aad: string; msg: string; ct: string; tag: string }
+>;
+const gcm = golden<AeadVectors>('aes_gcm_test.json');
+const chacha = golden<AeadVectors>('chacha20_poly1305_test.json');
 
 describe.each([nodePrimitives, noblePrimitives])('Wycheproof with $name', (primitives) => {
   it.skipIf(x25519 === undefined)(
@@ -46,6 +47,7 @@ describe.each([nodePrimitives, noblePrimitives])('Wycheproof with $name', (primi
           } else expect(bytesToHex(shared()), `tcId ${test.tcId}`).toBe(test.shared);
         }
       expect(zero).toBeGreaterThan(10);
+      expect(x25519!.testGroups.flatMap(({ tests }) => tests).length).toBe(518);
     },
   );
 
@@ -82,6 +84,7 @@ describe.each([nodePrimitives, noblePrimitives])('Wycheproof with $name', (primi
   });
 
   it.skipIf(hkdf === undefined)('HKDF-SHA-256', () => {
+    expect(hkdf!.testGroups.flatMap(({ tests }) => tests).length).toBe(86);
     for (const { tests } of hkdf!.testGroups)
       for (const test of tests) {
         const derive = () =>
@@ -123,5 +126,52 @@ describe.each([nodePrimitives, noblePrimitives])('Wycheproof with $name', (primi
       }
     }
     expect(checked).toBeGreaterThan(40);
+  });
+});
+
+/** ChaCha20 stands below seededRng alone, by @noble; OpenSSL is its second implementation here. */
+describe.each([
+  {
+    name: 'node',
+    // OpenSSL's IV is the block counter, little-endian, and then the nonce (RFC 8439, 2.3).
+    stream: (key: Uint8Array, nonce: Uint8Array, text: Uint8Array): Uint8Array =>
+      createCipheriv('chacha20', key, concatBytes(Uint8Array.of(1, 0, 0, 0), nonce)).update(text),
+    open(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Uint8Array {
+      const decipher = createDecipheriv('chacha20-poly1305', key, nonce, { authTagLength: 16 });
+      decipher.setAAD(aad, { plaintextLength: sealed.length - 16 }).setAuthTag(sealed.subarray(-16));
+      return concatBytes(decipher.update(sealed.subarray(0, -16)), decipher.final());
+    },
+  },
+  {
+    name: 'noble',
+    stream: (key: Uint8Array, nonce: Uint8Array, text: Uint8Array): Uint8Array =>
+      chacha20(key, nonce, text, undefined, 1),
+    open: (key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Uint8Array =>
+      chacha20poly1305(key, nonce, aad).decrypt(sealed),
+  },
+])('Wycheproof with ChaCha20 of $name', ({ stream, open }) => {
+  it.skipIf(chacha === undefined)('ChaCha20-Poly1305: the stream, opened, and altered ones refused', () => {
+    let valid = 0;
+    let invalid = 0;
+    for (const { ivSize, keySize, tagSize, tests } of chacha!.testGroups) {
+      if (ivSize !== 96 || keySize !== 256 || tagSize !== 128) continue;
+      for (const test of tests) {
+        const [key, iv, aad, msg, ct] = [test.key, test.iv, test.aad, test.msg, test.ct].map((hex) =>
+          hexToBytes(hex),
+        ) as [Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+        const opened = () => open(key, iv, aad, concatBytes(ct, hexToBytes(test.tag)));
+        if (test.result === 'valid') {
+          valid++;
+          // RFC 8439, 2.8: the text is encrypted from block 1 on.
+          expect(bytesToHex(stream(key, iv, msg)), `tcId ${test.tcId}`).toBe(test.ct);
+          expect(bytesToHex(opened()), `tcId ${test.tcId}`).toBe(test.msg);
+        } else {
+          invalid++;
+          expect(opened, `tcId ${test.tcId}`).toThrow();
+        }
+      }
+    }
+    expect(valid).toBeGreaterThan(200);
+    expect(invalid).toBeGreaterThan(30);
   });
 });

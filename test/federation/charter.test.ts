@@ -163,7 +163,7 @@ describe('the share threshold', () => {
   it('is the one of the protocol, and beats (k + colluders)/2 always (hazard S3)', () => {
     for (let members = 3; members <= 64; members++)
       for (let colluders = 1; colluders <= members - 2; colluders++) {
-        const threshold = thresholdFor(members, colluders);
+        const threshold = thresholdFor(members, { minSurvivors: members, maxColluders: colluders });
         expect(threshold).toBe(shareThreshold(members, colluders));
         expect(2 * threshold).toBeGreaterThan(members + colluders);
       }

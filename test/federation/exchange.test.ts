@@ -265,7 +265,7 @@ describe('what is refused', () => {
 describe('a participant’s tasks', () => {
   it('come again after a reconnect until they are answered or withdrawn', async () => {
     const { desk, collect, join } = bench();
-    const post: Task = { kind: 'receive-shares', blockId: 'block', shares: [] };
+    const post: Task = { kind: 'receive-shares', blockId: 'block', bundle: new Uint8Array(0) };
     desk.post('alto', 'block/shares', post);
     const first = join('alto');
     const collection = collect();

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as wait } from 'node:timers/promises';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import type { Json } from '../../src/crypto/canonical.js';
+import { inlineMaskWork } from '../../src/crypto/maskWork.js';
 import { nodePrimitives } from '../../src/crypto/nodePrimitives.js';
 import { type Rng, seededRng } from '../../src/crypto/rng.js';
 import {
@@ -128,6 +129,7 @@ export async function openChoir(opened: OpenedStore, options: ChoirOptions = {})
       clock: realClock,
       rng: coordinatorRng,
       primitives: nodePrimitives,
+      masks: inlineMaskWork(nodePrimitives),
       timing: { ...TIMING, ...options.timing },
       log: (event, figures) => logged.push({ event, figures }),
       onCrash: (_, error) => crashes.push(error),

@@ -4,6 +4,7 @@ import type { Identity } from '../../clients/participant/home.js';
 import { createRunPolicy } from '../../clients/participant/policy.js';
 import { createSession, type Session } from '../../clients/participant/session.js';
 import { openSpending, type Spending } from '../../clients/participant/spending.js';
+import { inlineMaskWork } from '../../src/crypto/maskWork.js';
 import { nodePrimitives } from '../../src/crypto/nodePrimitives.js';
 import type { Rng } from '../../src/crypto/rng.js';
 import type { Charter } from '../../src/federation/charter.js';
@@ -54,6 +55,8 @@ export class Member {
   conduct: (task: Task) => Reaction | Promise<Reaction> = () => 'answer';
   /** A hand on what leaves: for members that misbehave. */
   alter: (task: Task, message: Uint8Array) => Uint8Array = (_, message) => message;
+  /** A hand on what is hashed, and so on what is signed before the signature: for members that lie in their own name. */
+  beforeHash: (bytes: Uint8Array) => void = () => {};
   alterModel: (bytes: Uint8Array) => Uint8Array = (bytes) => bytes;
   /** Why tasks were declined, and why answers were not taken. */
   readonly declined: string[] = [];
@@ -137,7 +140,14 @@ export class Member {
         this.drawn.push(bytes.slice());
         return bytes;
       },
-      primitives: nodePrimitives,
+      primitives: {
+        ...nodePrimitives,
+        sha256: (...parts) => {
+          for (const part of parts) this.beforeHash(part);
+          return nodePrimitives.sha256(...parts);
+        },
+      },
+      masks: inlineMaskWork(nodePrimitives),
     });
   }
 

@@ -41,6 +41,9 @@ function planned(overrides: Partial<EncodingRequest> = {}): SumQuery {
   });
 }
 
+/** The grid that a request without one gets: planned with a maxCoordinate that always fits. */
+const gridOf = (asked: EncodingRequest): number => planEncoding({ ...asked, maxCoordinate: 1e-9 }).grid;
+
 const effective = (query: SumQuery, contributors: number, colluders: number): number => {
   const { numerator, denominator } = query.encoding.shareVariance;
   const share = Number(numerator) / Number(denominator);
@@ -118,23 +121,52 @@ describe('planEncoding', () => {
     );
   });
 
-  test('hazard P12: too many bits are refused, naming a maxCoordinate that fits', () => {
-    const error = refusal(() => planEncoding({ ...request, maxCoordinate: 1e9 }));
-    expect(error.code).toBe('encoding-refused');
-    expect(error.details.modulusBits).toBeGreaterThan(32);
-    expect(error.details.inflation).toBeGreaterThan(0.01);
-    expect(error.message).toContain('maxCoordinate');
-    const room = error.details.maxCoordinate as number;
-    expect(planEncoding({ ...request, maxCoordinate: room }).modulusBits).toBe(32);
-    expect(refusal(() => planEncoding({ ...request, maxCoordinate: room * 1.001 })).code).toBe(
-      'encoding-refused',
-    );
-  });
+  const tooLarge: [string, Partial<EncodingRequest>, string[]][] = [
+    ['a huge maxCoordinate', { maxCoordinate: 1e9 }, ['maxCoordinate']],
+    ['a maxCoordinate a little too large', { maxCoordinate: 20_000 }, ['maxCoordinate', 'members']],
+    ['a grid finer than needed', { maxCoordinate: 500, grid: 2 ** -24 }, ['maxCoordinate', 'grid']],
+    ['many members', { members: 2000, maxCoordinate: 100 }, ['maxCoordinate', 'members', 'dimension']],
+    ['overwhelming noise', { noiseMultiplier: 1e9, grid: 2 ** -14 }, ['noiseMultiplier']],
+    [
+      'a long vector',
+      { dimension: 2 ** 24, maxCoordinate: 3000, noiseMultiplier: 4 },
+      ['maxCoordinate', 'dimension'],
+    ],
+  ];
+  test.each(tooLarge)(
+    'hazard P12: %s: the refusal names what to turn, and how far',
+    (_, overrides, named) => {
+      const asked = { ...request, ...overrides };
+      const error = refusal(() => planEncoding(asked));
+      expect(error.code).toBe('encoding-refused');
+      const { modulusBits, ...knobs } = error.details as Record<string, number>;
+      expect(modulusBits).toBeGreaterThan(32);
+      expect(Object.keys(knobs)).toEqual(expect.arrayContaining(named));
+      const query = sumQuery({ dimension: asked.dimension });
+      const grid = asked.grid ?? gridOf(asked);
+      for (const [knob, value] of Object.entries(knobs)) {
+        expect(error.message).toContain(String(value));
+        // maxCoordinate and noise are named for the grid as it is; fewer dimensions choose theirs anew.
+        const at = knob === 'dimension' || knob === 'grid' ? asked : { ...asked, grid };
+        const turned = planEncoding({ ...at, [knob]: value });
+        expect(turned.modulusBits).toBe(32);
+        const accepted = { ...query, dimension: knob === 'dimension' ? value : asked.dimension };
+        const members = knob === 'members' ? value : asked.members;
+        expect(checkQuery({ ...accepted, encoding: turned }, asked.cohort, members).encoding).toEqual(turned);
+        // One notch short of it is refused still.
+        const notch = { maxCoordinate: grid, members: 1, dimension: 1, noiseMultiplier: value / 50, grid: 0 }[
+          knob
+        ] as number;
+        const short = knob === 'grid' ? value / 2 : value + notch;
+        expect(refusal(() => planEncoding({ ...at, [knob]: short })).details.modulusBits).toBe(33);
+      }
+    },
+  );
 
-  test('noise that overflows the ring by itself is refused', () => {
-    const error = refusal(() => planEncoding({ ...request, noiseMultiplier: 1e9 }));
-    expect(error.details.maxCoordinate).toBe(0);
-    expect(error.message).toContain('lower the noise multiplier');
+  test('where no knob fits the ring alone, the refusal says so', () => {
+    const error = refusal(() => planEncoding({ ...request, noiseMultiplier: 1e9, maxCoordinate: 1e12 }));
+    expect(Object.keys(error.details)).toEqual(['modulusBits']);
+    expect(error.message).toContain('no knob fits it alone');
   });
 
   test('shares below 16 grid steps² are refused, with the grid that would do', () => {

@@ -2,12 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   addShare,
+  checkQuery,
   dequantize,
   integerSensitivity,
   planEncoding,
   quantize,
+  type SumQuery,
   sampleDiscreteGaussian,
 } from '../../src/privacy/index.js';
+import { noiseReach } from '../../src/privacy/ring.js';
 import { cohort, seededRng, sumQuery } from './support.js';
 
 const noNoise = (length: number): Int32Array => new Int32Array(length);
@@ -32,6 +35,7 @@ describe('hazard S22: rounding', () => {
     [-1.5, -2],
     [-2.5, -2],
     [0.49999999999999994, 0],
+    [-0.49999999999999994, 0],
     [0.5000000000000001, 1],
     [-0.5000000000000001, -1],
     [-0, 0],
@@ -95,6 +99,119 @@ describe('hazard S22: rounding', () => {
     expect(() => quantize(query, Float64Array.of(1.25, 0))).toThrow(
       expect.objectContaining({ code: 'vector-invalid' }),
     );
+    // Scaled to ring steps it underflows to 0; it is not 0.
+    const coarse = sumQuery({ dimension: 1, encoding: { grid: 4, rounding: 'exact' } });
+    expect(() => quantize(coarse, Float64Array.of(5e-324))).toThrow(
+      expect.objectContaining({ code: 'vector-invalid' }),
+    );
+    expect([...quantize(coarse, Float64Array.of(-0))]).toEqual([0]);
+  });
+
+  test('on any grid, what is on it comes back exactly, through the ring too', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: -60, max: 60 }),
+        fc.integer({ min: 8, max: 32 }),
+        fc.double({ min: -1, max: 1, noNaN: true }),
+        (exponent, modulusBits, share) => {
+          const maxCoordinate = 2 ** (modulusBits - 1) - 1;
+          const query = sumQuery({
+            dimension: 1,
+            encoding: { grid: 2 ** exponent, maxCoordinate, modulusBits },
+          });
+          const value = Math.round(share * maxCoordinate) * 2 ** exponent;
+          const [back] = dequantize(
+            query,
+            addShare(query, quantize(query, Float64Array.of(value)), noNoise(1)),
+          );
+          expect(back).toBe(value + 0);
+        },
+      ),
+    );
+  });
+});
+
+describe('hazard S15: what is out of range', () => {
+  const query = sumQuery({ dimension: 3, encoding: { grid: 0.5, maxCoordinate: 100, modulusBits: 12 } });
+
+  test('hazard S15: a coordinate beyond ± maxCoordinate becomes that, and nothing tells that it was clamped', () => {
+    const clamped = quantize(query, Float64Array.of(50.2, -1e300, Number.MAX_VALUE));
+    expect(clamped).toEqual(quantize(query, Float64Array.of(50, -50, 50)));
+    expect([...clamped]).toEqual([100, -100, 100]);
+  });
+
+  test('hazard S15: clamping moves no two sums apart: the sensitivity stays', () => {
+    const one = fc.double({ min: -200, max: 200, noNaN: true });
+    fc.assert(
+      fc.property(one, one, (a, b) => {
+        const [p] = quantize(query, Float64Array.of(a, 0, 0));
+        const [q] = quantize(query, Float64Array.of(b, 0, 0));
+        // 1-Lipschitz before rounding, which moves either end by half a step.
+        expect(Math.abs((p as number) - (q as number))).toBeLessThanOrEqual(Math.abs(a - b) / 0.5 + 1);
+        if (a < b) expect(p as number).toBeLessThanOrEqual(q as number);
+      }),
+    );
+  });
+});
+
+/** A query whose ring is full to its last element by clamped sums and the furthest that noise is allowed to reach. */
+function fullRing(modulusBits: number, members: number): { query: SumQuery; reach: number } {
+  const dimension = 2;
+  for (let variance = 16; ; variance++) {
+    const shareVariance = { numerator: String(variance), denominator: '1' };
+    const reach = noiseReach(shareVariance, members, dimension);
+    const room = 2 ** (modulusBits - 1) - 1 - reach;
+    if (room % members !== 0) continue;
+    const maxCoordinate = room / members;
+    const encoding = { grid: 1, rounding: 'exact' as const, maxCoordinate, modulusBits, shareVariance };
+    return { query: sumQuery({ dimension, encoding }), reach };
+  }
+}
+
+describe('hazard S21: a ring that the solver calls just large enough', () => {
+  const members = 8;
+  describe.each([8, 13, 16, 31, 32])('of %d bits', (modulusBits) => {
+    const { query, reach } = fullRing(modulusBits, members);
+
+    /** Every member far beyond the clamp, up in one coordinate and down in the other, and `noise` on top. */
+    function opened(noise: number, bits = modulusBits): number[] {
+      const ring = { ...query, encoding: { ...query.encoding, modulusBits: bits } };
+      const values = quantize(ring, Float64Array.of(1e12, -1e12));
+      const uploads = Array.from({ length: members }, (_, member) =>
+        addShare(ring, values, member === 0 ? Int32Array.of(noise, -noise) : noNoise(2)),
+      );
+      return [...dequantize(ring, ringSum(uploads, bits))];
+    }
+
+    test('hazard S21: all members at ± maxCoordinate and noise at its reach do not wrap', () => {
+      const edge = 2 ** (modulusBits - 1) - 1;
+      expect(members * query.encoding.maxCoordinate + reach).toBe(edge);
+      expect(opened(reach)).toEqual([edge, -edge]);
+    });
+
+    test('hazard S21: control: a bit less wraps, and so does noise one step further', () => {
+      const edge = 2 ** (modulusBits - 1) - 1;
+      expect(opened(reach, modulusBits - 1)).not.toEqual([edge, -edge]);
+      // Two's complement has one more below than above.
+      expect(opened(reach + 1)).toEqual([-edge - 1, -edge - 1]);
+    });
+
+    test('hazard S21: the member accepts it, and refuses it with one step, one member or one bit more to hold', () => {
+      const { maxCoordinate } = query.encoding;
+      expect(checkQuery(query, cohort, members)).toEqual(query);
+      const refused = (encoding: Partial<SumQuery['encoding']>, among = members): void =>
+        expect(() =>
+          checkQuery({ ...query, encoding: { ...query.encoding, ...encoding } }, cohort, among),
+        ).toThrow(
+          expect.objectContaining({ code: expect.stringMatching(/^(modulus-too-small|query-malformed)$/) }),
+        );
+      refused({ maxCoordinate: maxCoordinate + 1 });
+      refused({}, members + 1);
+      refused({ modulusBits: modulusBits - 1 });
+      refused({
+        shareVariance: { numerator: `${query.encoding.shareVariance.numerator}0`, denominator: '1' },
+      });
+    });
   });
 });
 

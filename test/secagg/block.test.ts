@@ -1,14 +1,20 @@
+import { bytesToHex } from '@noble/hashes/utils.js';
 import { describe, expect, it } from 'vitest';
+import { inlineMaskWork } from '../../src/crypto/maskWork.js';
 import { nodePrimitives } from '../../src/crypto/nodePrimitives.js';
 import { systemRng } from '../../src/crypto/rng.js';
 import { assertBlockConfig, assertCovered, type BlockConfig, blockDigest } from '../../src/secagg/block.js';
-import { createAdvert, createBlock } from '../../src/secagg/index.js';
+import { createAdvert, createBlock, MAX_COMPLETE_MEMBERS, MAX_MEMBERS } from '../../src/secagg/index.js';
 import { charter, digestOf, expectRefusal, idAt, seedOf } from './choir.js';
 
 const { config, floors, seeds } = charter({ n: 5 });
 const member = { id: idAt(0), seed: seeds.get(idAt(0))! };
+const masks = inlineMaskWork(nodePrimitives);
 const create = (changed: Partial<BlockConfig>, own = floors, identity = member) =>
-  createAdvert({ ...config, ...changed }, own, identity, systemRng(), nodePrimitives);
+  createAdvert({ identity, primitives: nodePrimitives, masks }, { ...config, ...changed }, own, systemRng());
+
+const crowd = (n: number): BlockConfig['members'] =>
+  Array.from({ length: n }, (_, i) => ({ id: String(i).padStart(5, '0'), publicKey: digestOf(`${i}`) }));
 
 describe('the configuration by itself', () => {
   it('a good one passes', () => {
@@ -18,7 +24,7 @@ describe('the configuration by itself', () => {
 
   const swapped = [config.members[1]!, config.members[0]!, ...config.members.slice(2)];
   const wrong: [string, Partial<Record<keyof BlockConfig, unknown>>][] = [
-    ['another protocol version', { protocolVersion: 2 }],
+    ['the protocol version before this one', { protocolVersion: 1 }],
     ['no federation', { federation: '' }],
     ['a block id of 65 characters', { block: 'b'.repeat(65) }],
     ['a lone surrogate in an id', { block: 'b\ud800' }],
@@ -33,16 +39,22 @@ describe('the configuration by itself', () => {
     ['one key for two members', { members: [...config.members, { ...config.members[0]!, id: 'z' }] }],
     ['a malformed key', { members: [...config.members, { id: 'z', publicKey: 'ff' }] }],
     ['NaN survivors', { minSurvivors: Number.NaN }],
-    [
-      '65 members',
-      { members: Array.from({ length: 65 }, (_, i) => ({ id: idAt(i), publicKey: digestOf(`${i}`) })) },
-    ],
+    ['an unknown graph', { graph: 'star' }],
+    ['no graph', { graph: undefined }],
+    ['513 members on the complete graph', { members: crowd(MAX_COMPLETE_MEMBERS + 1) }],
+    ['1025 members on a Harary graph', { graph: 'harary', members: crowd(MAX_MEMBERS + 1) }],
   ];
   it.each(wrong)('refuses %s', (_name, changed) => {
     expectRefusal('InvalidConfig', () => create(changed as Partial<BlockConfig>));
     expectRefusal('InvalidConfig', () =>
-      createBlock({ ...config, ...changed } as BlockConfig, nodePrimitives),
+      createBlock(nodePrimitives, { ...config, ...changed } as BlockConfig),
     );
+  });
+
+  it('takes 512 members on the complete graph and 1024 on a Harary graph', () => {
+    assertBlockConfig({ ...config, members: crowd(MAX_COMPLETE_MEMBERS) });
+    assertBlockConfig({ ...config, graph: 'harary', members: crowd(MAX_COMPLETE_MEMBERS + 1) });
+    assertBlockConfig({ ...config, graph: 'harary', members: crowd(MAX_MEMBERS) });
   });
 
   it('hazard S25: two members are refused, whatever the floors say', () => {
@@ -77,20 +89,24 @@ describe('the configuration against the member’s own charter', () => {
     expectRefusal('KeyMismatch', () => create({}, floors, { id: idAt(0), seed: seedOf('other') }));
   });
 
-  it('every field of the configuration is in the digest that adverts are signed over', () => {
-    const digests = new Set(
-      [
-        config,
-        { ...config, federation: 'f2' },
-        { ...config, charterDigest: digestOf('2') },
-        { ...config, block: 'b2' },
-        { ...config, slots: 3 },
-        { ...config, minSurvivors: 4 },
-        { ...config, maxColluders: 2 },
-        { ...config, members: config.members.slice(1) },
-        { ...config, members: config.members.map((m, i) => (i ? m : { ...m, id: 'a' })) },
-      ].map((variant) => Buffer.from(blockDigest(nodePrimitives, variant)).toString('hex')),
-    );
-    expect(digests.size).toBe(9);
+  it('hazard S2: every field of the configuration is in the digest that adverts are signed over', () => {
+    const changes: { readonly [Field in keyof BlockConfig]: readonly Partial<BlockConfig>[] } = {
+      protocolVersion: [{ protocolVersion: 1 as unknown as 2 }],
+      federation: [{ federation: 'f2' }],
+      charterDigest: [{ charterDigest: digestOf('2') }],
+      block: [{ block: 'b2' }],
+      slots: [{ slots: 3 }],
+      minSurvivors: [{ minSurvivors: 4 }],
+      maxColluders: [{ maxColluders: 2 }],
+      graph: [{ graph: 'harary' }],
+      members: [
+        { members: config.members.slice(1) },
+        { members: config.members.map((m, i) => (i ? m : { ...m, id: 'a' })) },
+        { members: config.members.map((m, i) => (i ? m : { ...m, publicKey: digestOf('key') })) },
+      ],
+    };
+    const variants = [{}, ...Object.values(changes).flat()].map((change) => ({ ...config, ...change }));
+    const digests = variants.map((variant) => bytesToHex(blockDigest(nodePrimitives, variant)));
+    expect(new Set(digests).size).toBe(variants.length);
   });
 });

@@ -15,6 +15,13 @@ const bitsAndElements = fc.integer({ min: 8, max: 32 }).chain((bits) =>
   }),
 );
 
+function inRing(vector: Int32Array | Uint32Array, modulusBits: number): Uint32Array | undefined {
+  const elements = new Uint32Array(vector.length);
+  if (toRing(vector, modulusBits, elements)) return elements;
+  expect(elements.every((element) => element === 0)).toBe(true);
+  return undefined;
+}
+
 describe('bit packing', () => {
   it('round trips for every width and length, in exactly the stated number of bytes', () => {
     fc.assert(
@@ -55,6 +62,17 @@ describe('bit packing', () => {
     expect([...sum]).toEqual([10, 13]);
   });
 
+  it('folds vectors longer than a piece, at every width, as element by element', () => {
+    for (const length of [16_383, 16_384, 16_385, 40_003])
+      for (const bits of [8, 9, 20, 25, 31, 32]) {
+        const elements = Uint32Array.from({ length }, (_, i) => (i * 2_654_435_761) >>> (32 - bits));
+        const sum = Uint32Array.from({ length }, (_, i) => i * 40_503_000);
+        const expected = sum.map((x, i) => x + elements[i]!);
+        addPacked(sum, packBits(elements, bits), bits);
+        expect(Buffer.compare(Buffer.from(sum.buffer), Buffer.from(expected.buffer)), `${bits}`).toBe(0);
+      }
+  });
+
   it('hazard S20: refuses a truncated or longer vector and set padding bits, before it adds anything', () => {
     const packed = packBits(Uint32Array.of(1, 2, 3), 9);
     const sum = new Uint32Array(3);
@@ -71,24 +89,24 @@ describe('ring elements', () => {
   it('hazard S21: signed and unsigned edges of the ring pass, one beyond is refused', () => {
     for (const bits of [8, 20, 31]) {
       const half = 2 ** (bits - 1);
-      expect([...toRing(Int32Array.of(-half, half - 1, -1, 0), bits)!]).toEqual([
+      expect([...inRing(Int32Array.of(-half, half - 1, -1, 0), bits)!]).toEqual([
         half,
         half - 1,
         2 * half - 1,
         0,
       ]);
-      expect(toRing(Int32Array.of(half), bits)).toBeUndefined();
-      expect(toRing(Int32Array.of(-half - 1), bits)).toBeUndefined();
-      expect([...toRing(Uint32Array.of(2 * half - 1), bits)!]).toEqual([2 * half - 1]);
-      expect(toRing(Uint32Array.of(0, 2 * half), bits)).toBeUndefined();
+      expect(inRing(Int32Array.of(half), bits)).toBeUndefined();
+      expect(inRing(Int32Array.of(-half - 1), bits)).toBeUndefined();
+      expect([...inRing(Uint32Array.of(2 * half - 1), bits)!]).toEqual([2 * half - 1]);
+      expect(inRing(Uint32Array.of(0, 2 * half), bits)).toBeUndefined();
     }
-    expect([...toRing(Int32Array.of(-(2 ** 31), -1), 32)!]).toEqual([2 ** 31, 2 ** 32 - 1]);
-    expect([...toRing(Uint32Array.of(2 ** 32 - 1), 32)!]).toEqual([2 ** 32 - 1]);
+    expect([...inRing(Int32Array.of(-(2 ** 31), -1), 32)!]).toEqual([2 ** 31, 2 ** 32 - 1]);
+    expect([...inRing(Uint32Array.of(2 ** 32 - 1), 32)!]).toEqual([2 ** 32 - 1]);
   });
 
   it('copies: masking never touches the caller’s vector', () => {
     const vector = Uint32Array.of(1, 2, 3);
-    const elements = toRing(vector, 16)!;
+    const elements = inRing(vector, 16)!;
     addMasks(nodePrimitives, elements, [{ key: seedOf('key'), sign: 1 }]);
     expect([...vector]).toEqual([1, 2, 3]);
   });

@@ -1,13 +1,25 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import { hexToBytes, utf8ToBytes } from '@noble/hashes/utils.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seededRng } from '../../src/crypto/rng.js';
-import { abscissa, completeGraph, shareThreshold } from '../../src/secagg/graph.js';
+import {
+  abscissa,
+  completeGraph,
+  dealers,
+  graphDescriptor,
+  neighbours,
+  shareholders,
+  shareThreshold,
+} from '../../src/secagg/graph.js';
 import { scalarBytes, scalarFrom } from '../../src/secagg/keys.js';
 import {
   evaluate,
   interpolate,
   L,
+  LagrangeCache,
   lagrangeWeights,
+  nodeDerivatives,
   primeField,
   randomScalar,
   reconstruct,
@@ -15,7 +27,8 @@ import {
   split,
 } from '../../src/secagg/shamir.js';
 import { golden } from '../crypto/golden.js';
-import { seedOf } from './choir.js';
+
+const seedOf = (text: string): Uint8Array => sha256(utf8ToBytes(text));
 
 interface GoldenCase {
   readonly id: string;
@@ -50,6 +63,108 @@ describe('Shamir over a prime field', () => {
       }
     }
     expect(vectors!.cases.length).toBeGreaterThan(30);
+  });
+
+  it('RFC 9591, Appendix E.1 (Ed25519) and E.3 (ristretto255): both over GF(l), 2 of 3', () => {
+    const cases = [
+      {
+        secret: '7b1c33d3f5291d85de664833beb1ad469f7fb6025a0ec78b3a790c6e13a98304',
+        coefficient: '178199860edd8c62f5212ee91eff1295d0d670ab4ed4506866bae57e7030b204',
+        shares: [
+          '929dcc590407aae7d388761cddb0c0db6f5627aea8e217f4a033f2ec83d93509',
+          'a91e66e012e4364ac9aaa405fcafd370402d9859f7b6685c07eed76bf409e80d',
+          'd3cb090a075eb154e82fdb4b3cb507f110040905468bb9c46da8bdea643a9a02',
+        ],
+      },
+      {
+        secret: '1b25a55e463cfd15cf14a5d3acc3d15053f08da49c8afcf3ab265f2ebc4f970b',
+        coefficient: '410f8b744b19325891d73736923525a4f596c805d060dfb9c98009d34e3fec02',
+        shares: [
+          '5c3430d391552f6e60ecdc093ff9f6f4488756aa6cebdbad75a768010b8f830e',
+          'b06fc5eac20b4f6e1b271d9df2343d843e1e1fb03c4cbb673f2872d459ce6f01',
+          'f17e505f0e2581c6acfe54d3846a622834b5e7b50cad9a2109a97ba7a80d5c04',
+        ],
+      },
+    ];
+    const scalar = (hex: string): bigint => scalarFrom(hexToBytes(hex))!;
+    for (const { secret, coefficient, shares } of cases) {
+      const ys = shares.map((share, i) => ({ x: i + 1, y: scalar(share) }));
+      for (const { x, y } of ys)
+        expect(evaluate(scalarField, [scalar(secret), scalar(coefficient)], x)).toBe(y);
+      for (const [i, j] of [
+        [0, 1],
+        [0, 2],
+        [2, 1],
+      ] as const)
+        expect(reconstruct(scalarField, [ys[i]!, ys[j]!], 2)).toBe(scalar(secret));
+    }
+  });
+
+  it('lazy reduction gives what the field’s own operations give: any field, degree, abscissae, target', () => {
+    const fields = [10_007n, 2n ** 61n - 1n, L, 2n ** 255n - 19n].map(primeField);
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...fields),
+        fc.uniqueArray(
+          fc.oneof(fc.integer({ min: 1, max: 600 }), fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })),
+          { minLength: 1, maxLength: 40 },
+        ),
+        fc.array(fc.bigInt({ min: 0n, max: 2n ** 260n }), { minLength: 1, maxLength: 60 }),
+        fc.oneof(fc.constant(0), fc.integer()),
+        (field, candidates, large, target) => {
+          const residues = candidates.map((x) => BigInt(x) % field.ORDER);
+          const xs = candidates.filter((_, i) => residues[i] !== 0n && residues.indexOf(residues[i]!) === i);
+          if (xs.length === 0) return;
+          const coefficients = large.map((value) => field.create(value));
+          const points = xs.map((x) => field.create(BigInt(x)));
+          const at = field.create(BigInt(target));
+          const ys = points.map((point) =>
+            coefficients.reduceRight((value, c) => field.add(field.mul(value, point), c), field.ZERO),
+          );
+          expect(xs.map((x) => evaluate(field, coefficients, x))).toEqual(ys);
+          const derivatives = points.map((xi, i) =>
+            points.reduce(
+              (product, xj, j) => (i === j ? product : field.mul(product, field.sub(xi, xj))),
+              1n,
+            ),
+          );
+          expect(nodeDerivatives(field, xs)).toEqual(derivatives);
+          const weights = points.map((_, i) => {
+            const numerator = points.reduce(
+              (product, xj, j) => (i === j ? product : field.mul(product, field.sub(at, xj))),
+              1n,
+            );
+            return field.div(numerator, derivatives[i]!);
+          });
+          expect(lagrangeWeights(field, xs, target)).toEqual(weights);
+          const value = weights.reduce((sum, w, i) => field.add(sum, field.mul(w, ys[i]!)), field.ZERO);
+          expect(interpolate(field, weights, ys)).toBe(value);
+          if (coefficients.length <= xs.length) expect(value).toBe(evaluate(field, coefficients, target));
+        },
+      ),
+    );
+  });
+
+  it('500 shareholders, threshold 334: any 334 of them have the secret, 333 do not', () => {
+    const xs = Array.from({ length: 500 }, (_, i) => i + 1);
+    const shares = split(1234n, 334, xs, seededRng(seedOf('many')));
+    expect(reconstruct(scalarField, shares.slice(166), 334)).toBe(1234n);
+    expect(reconstruct(scalarField, shares, 334)).toBe(1234n);
+    // Positive control: one share fewer interpolates to something else.
+    const few = shares.slice(0, 333);
+    expect(reconstruct(scalarField, few, 333)).not.toBe(1234n);
+  });
+
+  it('the cache gives the weights of each sequence of abscissae, computed once', () => {
+    const cache = new LagrangeCache();
+    const first = cache.weights([1, 12, 3]);
+    expect(first).toEqual(lagrangeWeights(scalarField, [1, 12, 3]));
+    expect(cache.weights([1, 12, 3])).toBe(first);
+    expect(cache.weights([3, 12, 1])).toEqual([...first].reverse());
+    expect(cache.weights([1, 1, 23].slice(1))).toEqual(lagrangeWeights(scalarField, [1, 23]));
+    expect(cache.weights([11, 23])).not.toEqual(cache.weights([1, 123]));
+    expect(() => cache.weights([1, 1])).toThrow(RangeError);
+    expect(() => interpolate(scalarField, first, [1n, 2n])).toThrow(RangeError);
   });
 
   it('any t of n shares give the secret, in any order', () => {
@@ -144,11 +259,11 @@ describe('threshold and graph', () => {
 
   it('the complete graph: all are neighbours, everyone its own shareholder, places from 1', () => {
     const graph = completeGraph([4, 0, 2], 1);
-    expect(graph.neighbours(2)).toEqual([0, 4]);
-    expect(graph.shareholders(2)).toEqual([0, 2, 4]);
-    expect(graph.dealers(0)).toEqual([0, 2, 4]);
+    expect(neighbours(graph, 2)).toEqual([0, 4]);
+    expect(shareholders(graph, 2)).toEqual([0, 2, 4]);
+    expect(dealers(graph, 0)).toEqual([0, 2, 4]);
     expect(graph.threshold).toBe(3);
-    expect(graph.descriptor).toBe('complete k=3 t=3');
+    expect(graphDescriptor(graph)).toBe('complete k=3 t=3');
     expect(abscissa(0)).toBe(1);
   });
 });

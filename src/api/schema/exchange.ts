@@ -31,18 +31,12 @@ const ShareKeysTask = builder.objectRef<TaskOf<'share-keys'>>('ShareKeysTask').i
   }),
 });
 
-const SealedShare = builder.objectRef<TaskOf<'receive-shares'>['shares'][number]>('SealedShare').implement({
-  fields: (t) => ({
-    from: t.exposeString('from', { description: 'The dealer’s participant id.' }),
-    sealed: t.expose('sealed', { type: 'Bytes' }),
-  }),
-});
-
 const ReceiveSharesTask = builder.objectRef<TaskOf<'receive-shares'>>('ReceiveSharesTask').implement({
-  description: 'No answer is wanted: the sealed shares that the neighbours made for this participant.',
+  description:
+    'No answer is wanted: who is in U₁, and the sealed shares that were dealt to this participant.',
   fields: (t) => ({
     blockId: t.exposeString('blockId'),
-    shares: t.expose('shares', { type: [SealedShare] }),
+    bundle: t.expose('bundle', { type: 'Bytes', description: 'ShareBundle of docs/protocol.md.' }),
   }),
 });
 

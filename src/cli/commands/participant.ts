@@ -77,6 +77,7 @@ that you pinned with "chorale charter sign". Its own record of what was spent is
       const { accessSync, constants } = await import('node:fs');
       const { lockHome, readIdentity } = await import('../../../clients/participant/home.js');
       const { participate } = await import('../../../clients/participant/participate.js');
+      const { createMaskThreads } = await import('../../crypto/maskThreads.js');
       const { nodePrimitives } = await import('../../crypto/nodePrimitives.js');
       const { systemRng } = await import('../../crypto/rng.js');
       const { parseTableSchema, readCsv, startEngine } = await import('../../synthesis/index.js');
@@ -109,6 +110,7 @@ that you pinned with "chorale charter sign". Its own record of what was spent is
           },
           rng: systemRng(),
           primitives: nodePrimitives,
+          masks: createMaskThreads(),
           now: Date.now,
           notice,
           signal: stop.signal,

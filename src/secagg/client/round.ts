@@ -1,23 +1,40 @@
 import { equalBytes } from '@noble/ciphers/utils.js';
-import { memberIds } from '../block.js';
-import { survivorFloor } from '../graph.js';
-import { pairMask, scalarBytes, selfMask } from '../keys.js';
-import { addMasks, toRing } from '../mask.js';
+import { identityKeys, memberIds } from '../block.js';
+import { openingAt } from '../dealing.js';
+import { dealers, neighbours, shareholders, survivesCut, survivorFloor } from '../graph.js';
+import { pairMask, type SecretKind, selfMask } from '../keys.js';
+import { toRing } from '../mask.js';
 import {
   type ConsistencyCheck,
   decodeConsistencyCheck,
   encodeConsistencyCheck,
-  encodeMaskedInput,
   encodeUnmasking,
+  frameMaskedInput,
+  OPENING_BYTES,
   type ShareAnswer,
 } from '../messages.js';
 import { packBits } from '../packing.js';
 import { SecaggRefusal } from '../refusal.js';
-import { assertRoundContext, memberSet, type RoundContext, roundTranscript, sameSet } from '../round.js';
-import { SCALAR_BYTES } from '../shamir.js';
+import {
+  assertRoundContext,
+  memberSet,
+  type RoundContext,
+  roundTranscript,
+  sameSet,
+  survivorsDigest,
+} from '../round.js';
 import { signInPlace, verifySigned } from '../signing.js';
 import { MalformedMessage } from '../wire.js';
-import type { AnsweredSlot, BurntSlot, MaskedSlot, ReadyMember, SignedSlot, SlotState } from './state.js';
+import { Outbound, type Transition } from './outbound.js';
+import type {
+  AnsweredSlot,
+  BurntSlot,
+  MaskedSlot,
+  Party,
+  ReadyMember,
+  SignedSlot,
+  SlotState,
+} from './state.js';
 
 interface Opening {
   readonly expected: number[];
@@ -30,13 +47,17 @@ interface Opening {
  * Whether this member may send its masked input for the round: context, members, floor, slot. Throws SecaggRefusal; to be asked
  * before anything is paid for or any record looked at.
  */
-export function assertMayMask(state: ReadyMember, round: RoundContext): Opening {
-  const { primitives, config, self } = state;
+export function assertMayMask(
+  { primitives, identity }: Pick<Party, 'primitives' | 'identity'>,
+  state: ReadyMember,
+  round: RoundContext,
+): Opening {
+  const { config, self } = state;
   const expected = assertRoundContext(config, round);
   if (!expected.every((member) => state.members.includes(member)))
     throw new SecaggRefusal('InvalidRound', 'the round expects a member that did not share its keys');
   if (!expected.includes(self))
-    throw new SecaggRefusal('NotExpected', `round ${round.round} does not expect ${state.identity.id}`);
+    throw new SecaggRefusal('NotExpected', `round ${round.round} does not expect ${identity.id}`);
   const floor = survivorFloor(config, state.graph);
   if (expected.length < floor)
     throw new SecaggRefusal(
@@ -44,7 +65,7 @@ export function assertMayMask(state: ReadyMember, round: RoundContext): Opening 
       `the round expects ${expected.length} members, ${floor} are needed`,
     );
   const slot = slotAt(state, round.slot);
-  const transcript = roundTranscript(primitives, state.setup, round, expected);
+  const transcript = roundTranscript(primitives, state.transcript, round, expected);
   const attempt = `${round.attempt} ${round.round}`;
   if (slot.kind === 'answered') throw used(round.slot);
   if (slot.kind === 'fresh') assertNewAttempt(state, attempt);
@@ -58,36 +79,43 @@ export function assertMayMask(state: ReadyMember, round: RoundContext): Opening 
  *
  * @param vector `dimension` ring elements: unsigned below 2^b, or signed in [−2^(b−1), 2^(b−1)); noise included.
  */
-export function createMaskedInput(
+export async function createMaskedInput(
+  party: Party,
   state: ReadyMember,
   round: RoundContext,
   vector: Int32Array | Uint32Array,
-): { state: ReadyMember; message: Uint8Array } {
-  const { primitives, self } = state;
-  const { expected, slot, transcript, attempt } = assertMayMask(state, round);
+): Promise<Transition<ReadyMember>> {
+  const { primitives, identity, masks } = party;
+  const { self } = state;
+  const { expected, slot, transcript, attempt } = assertMayMask(party, state, round);
   if (vector.length !== round.dimension)
     throw new SecaggRefusal(
       'InvalidVector',
       `${vector.length} coordinates, the round has ${round.dimension}`,
     );
-  const elements = toRing(vector, round.modulusBits);
-  if (elements === undefined)
+  const elements = masks.vector(round.dimension);
+  if (!toRing(vector, round.modulusBits, elements))
     throw new SecaggRefusal('InvalidVector', `a coordinate does not fit into ${round.modulusBits} bits`);
-  const neighbours = state.graph.neighbours(self).filter((member) => expected.includes(member));
-  addMasks(primitives, elements, [
+  const inRound = new Set(expected);
+  const linked = new Set(neighbours(state.graph, self).filter((member) => inRound.has(member)));
+  await masks.addMasks(elements, [
     selfMask(primitives, transcript, self, slot.seedRoot),
-    ...neighbours.map((other) => pairMask(primitives, transcript, self, other, slot.pairSecrets.get(other)!)),
+    ...slot.pairSecrets
+      .filter(({ member }) => linked.has(member))
+      .map(({ member, secret }) => pairMask(primitives, transcript, self, member, secret)),
   ]);
-  const packed = packBits(elements, round.modulusBits);
-  const message = encodeMaskedInput(self, round.slot, round.dimension, round.modulusBits, packed);
-  const inputDigest = signInPlace(primitives, state.identity.seed, 'MaskedInput', transcript, message);
+  const { message, room } = frameMaskedInput(self, round.slot, round.dimension, round.modulusBits);
+  packBits(elements, round.modulusBits, room);
+  masks.release(elements);
+  const inputDigest = signInPlace(primitives, identity.seed, 'MaskedInput', transcript, message);
+  const outbound = new Outbound(message);
   if (slot.kind !== 'fresh') {
     // Ed25519 is deterministic, so an equal body is an equal message.
     if (!equalBytes(inputDigest, slot.inputDigest)) throw used(round.slot);
-    return { state, message };
+    return { state, outbound };
   }
   const masked: MaskedSlot = { ...slot, kind: 'masked', transcript, attempt, expected, inputDigest };
-  return { state: withSlot(state, round.slot, masked), message };
+  return { state: withSlot(state, round.slot, masked), outbound };
 }
 
 /**
@@ -95,16 +123,18 @@ export function createMaskedInput(
  * and no other ever, so that no lying server gets signatures on two (S3).
  */
 export function handleSurvivors(
+  { primitives, identity }: Pick<Party, 'primitives' | 'identity'>,
   state: ReadyMember,
   slotNumber: number,
   survivors: readonly string[],
-): { state: ReadyMember; message: Uint8Array } {
+): Transition<ReadyMember> {
   const slot = slotAt(state, slotNumber);
   if (slot.kind === 'fresh') throw outOfOrder(slotNumber, 'no masked input was sent');
   const named = memberSet(state.config, survivors, () => {
     throw new SecaggRefusal('InvalidSurvivors', 'survivors must be members, sorted by id, each once');
   });
-  if (!named.every((member) => slot.expected.includes(member)))
+  const inRound = new Set(slot.expected);
+  if (!named.every((member) => inRound.has(member)))
     throw new SecaggRefusal('InvalidSurvivors', 'a survivor was not expected in this round');
   if (!named.includes(state.self))
     throw new SecaggRefusal(
@@ -114,15 +144,20 @@ export function handleSurvivors(
   const floor = survivorFloor(state.config, state.graph);
   if (named.length < floor)
     throw new SecaggRefusal('TooFewSurvivors', `${named.length} survivors, ${floor} are needed`);
+  if (!survivesCut(state.graph, named))
+    throw new SecaggRefusal(
+      'SurvivorsSplit',
+      'the survivors leave gaps in the ring through which colluders could split the sum in two',
+    );
   if (slot.kind !== 'masked') {
     if (!sameSet(named, slot.survivors))
       throw new SecaggRefusal('SurvivorsConflict', 'another set of survivors was already signed');
-    return { state, message: slot.check };
+    return { state, outbound: new Outbound(slot.check) };
   }
-  const check = encodeConsistencyCheck(state.self, slotNumber, named);
-  signInPlace(state.primitives, state.identity.seed, 'ConsistencyCheck', slot.transcript, check);
+  const check = encodeConsistencyCheck(state.self, slotNumber, survivorsDigest(primitives, named));
+  signInPlace(primitives, identity.seed, 'ConsistencyCheck', slot.transcript, check);
   const signed: SignedSlot = { ...slot, kind: 'signed', survivors: named, check };
-  return { state: withSlot(state, slotNumber, signed), message: check };
+  return { state: withSlot(state, slotNumber, signed), outbound: new Outbound(check) };
 }
 
 /**
@@ -131,36 +166,40 @@ export function handleSurvivors(
  * answer a slot for ever; asked again, the same bytes again (S5). Persist it before it is sent.
  */
 export function handleConsistency(
+  { primitives, identity }: Pick<Party, 'primitives' | 'identity'>,
   state: ReadyMember,
   slotNumber: number,
   checks: readonly Uint8Array[],
-): { state: ReadyMember; message: Uint8Array; survivors: string[] } {
+): Transition<ReadyMember> & { readonly survivors: readonly string[] } {
+  const { graph } = state;
   const slot = slotAt(state, slotNumber);
   if (slot.kind === 'fresh' || slot.kind === 'masked')
     throw outOfOrder(slotNumber, 'no survivors were signed');
   const survivors = memberIds(state.config, slot.survivors);
-  if (slot.kind === 'answered') return { state, message: slot.answer, survivors };
+  if (slot.kind === 'answered') return { state, outbound: new Outbound(slot.answer), survivors };
 
-  const valid = countChecks(state, slotNumber, slot, checks);
-  if (valid < state.graph.threshold)
+  const valid = countChecks(primitives, state, slotNumber, slot, checks);
+  if (valid < graph.threshold)
     throw new SecaggRefusal(
       'TooFewChecks',
-      `${valid} valid signatures on the survivors, ${state.graph.threshold} are needed`,
+      `${valid} valid signatures on the survivors, ${graph.threshold} are needed`,
     );
-  const answers = slot.expected
-    .filter((member) => state.graph.dealers(state.self).includes(member))
+  const inRound = new Set(slot.expected);
+  const alive = new Set(slot.survivors);
+  const held = new Map(slot.openings.map(({ dealer, bytes }) => [dealer, bytes]));
+  const answers = dealers(graph, state.self)
+    .filter((member) => inRound.has(member))
     .map((member): ShareAnswer => {
-      const shares = slot.shares.get(member);
-      if (shares === undefined) return { member, kind: 'none', share: new Uint8Array(SCALAR_BYTES) };
+      const openings = held.get(member);
+      if (openings === undefined) return { member, kind: 'none', opening: new Uint8Array(OPENING_BYTES) };
       // One kind or the other is all that this expression can say of a member (S4).
-      return slot.survivors.includes(member)
-        ? { member, kind: 'seed', share: scalarBytes(shares.seed) }
-        : { member, kind: 'mask', share: scalarBytes(shares.mask) };
+      const kind: SecretKind = alive.has(member) ? 'seed' : 'mask';
+      return { member, kind, opening: openingAt(openings, 0, kind) };
     });
   const answer = encodeUnmasking(state.self, slotNumber, answers);
-  signInPlace(state.primitives, state.identity.seed, 'Unmasking', slot.transcript, answer);
+  signInPlace(primitives, identity.seed, 'Unmasking', slot.transcript, answer);
   const { transcript, attempt, expected, check } = slot;
-  const answered: SlotState = {
+  const answered: AnsweredSlot = {
     kind: 'answered',
     transcript,
     attempt,
@@ -169,33 +208,39 @@ export function handleConsistency(
     check,
     answer,
   };
-  return { state: withSlot(state, slotNumber, answered), message: answer, survivors };
+  return { state: withSlot(state, slotNumber, answered), outbound: new Outbound(answer), survivors };
 }
 
 /** Gives a slot up: its secrets are dropped and it never answers (again). */
 export function abandonSlot(state: ReadyMember, slotNumber: number): { state: ReadyMember } {
-  if (state.slots[slotNumber] === undefined)
+  const slot = state.slots[slotNumber];
+  if (slot === undefined)
     throw new SecaggRefusal('InvalidRound', `block ${state.config.block} has no slot ${slotNumber}`);
-  return { state: withSlot(state, slotNumber, { kind: 'burnt' }) };
+  const attempt = slot.kind === 'fresh' ? null : slot.attempt;
+  return { state: withSlot(state, slotNumber, { kind: 'burnt', attempt }) };
 }
 
 /** Own signature included without a look; others' checked until the threshold is reached. */
 function countChecks(
+  primitives: Party['primitives'],
   state: ReadyMember,
   slotNumber: number,
   slot: SignedSlot,
   checks: readonly Uint8Array[],
 ): number {
-  const shareholders = state.graph.shareholders(state.self);
-  const valid = new Set(shareholders.includes(state.self) ? [state.self] : []);
+  const { graph, config, self } = state;
+  const alive = new Set(slot.survivors);
+  const counted = new Set(shareholders(graph, self).filter((holder) => alive.has(holder)));
+  const valid = new Set(counted.has(self) ? [self] : []);
+  const signed = survivorsDigest(primitives, slot.survivors);
   for (const bytes of checks) {
-    if (valid.size >= state.graph.threshold) break;
+    if (valid.size >= graph.threshold) break;
     const check = tryDecode(bytes);
-    if (check === undefined || check.slot !== slotNumber || valid.has(check.sender)) continue;
-    if (!shareholders.includes(check.sender) || !slot.survivors.includes(check.sender)) continue;
-    if (!sameSet(check.survivors, slot.survivors)) continue;
-    const identity = state.identities[check.sender]!;
-    if (verifySigned(state.primitives, identity, 'ConsistencyCheck', slot.transcript, check) !== undefined)
+    if (check === undefined || check.slot !== slotNumber) continue;
+    if (valid.has(check.sender) || !counted.has(check.sender)) continue;
+    if (!equalBytes(check.survivors, signed)) continue;
+    const identity = identityKeys(config)[check.sender]!;
+    if (verifySigned(primitives, identity, 'ConsistencyCheck', slot.transcript, check) !== undefined)
       valid.add(check.sender);
   }
   return valid.size;

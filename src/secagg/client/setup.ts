@@ -1,37 +1,44 @@
 import { bytesToHex, equalBytes } from '@noble/ciphers/utils.js';
+import { verifyInclusion } from '../../crypto/merkle.js';
 import type { Primitives } from '../../crypto/primitives.js';
 import type { Rng } from '../../crypto/rng.js';
-import { type Advert, type AdvertFault, readAdvert, shareAKey } from '../adverts.js';
+import { type AdvertFault, advertisedKeys, readAdvert, shareAKey } from '../adverts.js';
 import {
   assertBlockConfig,
   assertCovered,
   type BlockConfig,
   blockDigest,
   type CharterFloors,
-  identityKeys,
   memberIndex,
 } from '../block.js';
-import { abscissa, completeGraph, survivorFloor } from '../graph.js';
-import { advertisedSlot, createSlotSecrets } from '../keys.js';
-import { encodeAdvertiseKeys, encodeShareKeys, type SealedFor } from '../messages.js';
+import { deal, openPart, slotOpenings } from '../dealing.js';
+import { dealers, neighbours, shareholders, survivorFloor } from '../graph.js';
+import { advertisedSlot, createSlotSecrets, maskPrivateKey } from '../keys.js';
+import {
+  decodeShareBundle,
+  decodeShareKeys,
+  encodeAdvertiseKeys,
+  encodeShareKeys,
+  type ShareBundle,
+} from '../messages.js';
 import { type RefusalCode, SecaggRefusal } from '../refusal.js';
-import { openShares, type SealedShares, type SlotShares, sealShares } from '../sealing.js';
-import { split } from '../shamir.js';
+import { dealtRoot, setUpGraph } from '../setUp.js';
 import { signInPlace } from '../signing.js';
-import { hashFields, setupTranscript, uint } from '../transcript.js';
-import type { AdvertisedMember, MemberIdentity, ReadyMember, SharedMember, SlotState } from './state.js';
+import { dealtTranscript } from '../transcript.js';
+import { MalformedMessage } from '../wire.js';
+import { Outbound, type Transition } from './outbound.js';
+import type { AdvertisedMember, Party, ReadyMember, SharedMember, SlotState } from './state.js';
 
 /**
  * AdvertiseKeys for all slots of a block: a fresh mask key and a seed commitment each, one share-encryption key.
  * Throws SecaggRefusal if the member's own charter does not cover the block.
  */
 export function createAdvert(
+  { primitives, identity }: Party,
   config: BlockConfig,
   floors: CharterFloors,
-  identity: MemberIdentity,
   rng: Rng,
-  primitives: Primitives,
-): { state: AdvertisedMember; message: Uint8Array } {
+): Transition<AdvertisedMember> {
   assertBlockConfig(config);
   assertCovered(config, floors);
   const self = memberIndex(config, identity.id);
@@ -44,31 +51,17 @@ export function createAdvert(
     );
 
   const digest = blockDigest(primitives, config);
-  const secrets = Array.from({ length: config.slots }, (_, slot) =>
-    createSlotSecrets(primitives, digest, self, slot, rng),
-  );
+  const secrets = Array.from({ length: config.slots }, () => createSlotSecrets(rng));
   const encryptionPrivateKey = rng(32);
-  const message = encodeAdvertiseKeys(
+  const advert = encodeAdvertiseKeys(
     self,
     primitives.x25519PublicKey(encryptionPrivateKey),
     secrets.map((secret, slot) => advertisedSlot(primitives, digest, self, slot, secret)),
   );
-  signInPlace(primitives, identity.seed, 'AdvertiseKeys', digest, message);
+  signInPlace(primitives, identity.seed, 'AdvertiseKeys', digest, advert);
   return {
-    state: {
-      kind: 'advertised',
-      config,
-      identities: identityKeys(config),
-      digest,
-      primitives,
-      rng,
-      identity,
-      self,
-      advert: message,
-      encryptionPrivateKey,
-      secrets,
-    },
-    message,
+    state: { kind: 'advertised', config, digest, self, advert, encryptionPrivateKey, secrets },
+    outbound: new Outbound(advert),
   };
 }
 
@@ -81,167 +74,169 @@ const ADVERT_REFUSAL: Readonly<Record<AdvertFault, RefusalCode>> = {
 };
 
 /**
- * ShareKeys: shares of both roots of every slot, sealed for each shareholder. The threshold is computed here
- * from the number of adverts; nothing about it is received. An equal request gives the same bytes again.
+ * ShareKeys: shares of both roots of every slot, committed to and sealed for each shareholder. Graph and threshold
+ * are computed here from the adverts; nothing about them is received. An equal request gives the same bytes again.
  */
 export function handleAdverts(
+  { primitives, identity }: Party,
   state: AdvertisedMember | SharedMember,
-  adverts: readonly Uint8Array[],
-): { state: SharedMember; message: Uint8Array } {
-  const { primitives, config, self } = state;
-  const accepted = acceptAdverts(state, adverts);
-  const members = [...accepted.keys()].sort((a, b) => a - b);
+  messages: readonly Uint8Array[],
+  rng: Rng,
+): Transition<SharedMember> {
+  const { config, self } = state;
+  const adverts = acceptAdverts(primitives, state, messages);
+  const members = [...adverts.keys()].filter((member) => adverts[member] !== null);
   if (members.length < config.minSurvivors)
     throw new SecaggRefusal(
       'CohortTooSmall',
       `${members.length} members advertised, at least ${config.minSurvivors} must`,
     );
-  const graph = completeGraph(members, config.maxColluders);
-  const ordered = members.map((member) => accepted.get(member)!);
-  const setup = setupTranscript(
-    primitives,
-    state.digest,
-    graph.descriptor,
-    ordered.map(({ bytes }) => bytes),
-  );
+  const { graph, setup } = setUpGraph(primitives, state, adverts);
   if (state.kind === 'shared') {
     if (!equalBytes(setup, state.setup))
       throw new SecaggRefusal('AdvertsConflict', 'shares for other adverts of this block are already out');
-    return { state, message: state.shareKeys };
+    return { state, outbound: new Outbound(state.shareKeys) };
   }
 
-  const holders = graph.shareholders(self);
-  const dealt = dealShares(state, holders, graph.threshold);
-  const shares: SealedFor[] = holders
-    .filter((holder) => holder !== self)
-    .map((holder) => ({
-      recipient: holder,
-      sealed: sealShares(
-        {
-          primitives,
-          setup,
-          from: self,
-          to: holder,
-          privateKey: state.encryptionPrivateKey,
-          publicKey: accepted.get(holder)!.keys.encryptionKey,
-        },
-        dealt.get(holder)!,
-        state.rng,
-      ),
-    }));
-  const message = encodeShareKeys(self, config.slots, shares);
-  signInPlace(primitives, state.identity.seed, 'ShareKeys', setup, message);
-  const { advert: _, ...member } = state;
+  const { digest, encryptionPrivateKey, secrets } = state;
+  const encryptionKey = (holder: number) => advertisedKeys(adverts[holder]!).encryptionKey;
+  const parts = deal(
+    { primitives, setup, dealer: self, encryptionPrivateKey, encryptionKey },
+    secrets,
+    graph.threshold,
+    shareholders(graph, self),
+    rng,
+  );
+  const shareKeys = encodeShareKeys(self, config.slots, parts);
+  signInPlace(primitives, identity.seed, 'ShareKeys', setup, shareKeys, dealtRoot(primitives, parts));
   return {
     state: {
-      ...member,
       kind: 'shared',
-      adverts: accepted,
+      config,
+      digest,
+      self,
+      adverts,
       graph,
       setup,
-      shareKeys: message,
-      ownShares: dealt.get(self)!,
+      encryptionPrivateKey,
+      secrets,
+      shareKeys,
     },
-    message,
+    outbound: new Outbound(shareKeys),
   };
 }
 
+/** By roster index. */
 function acceptAdverts(
+  primitives: Primitives,
   state: AdvertisedMember | SharedMember,
   messages: readonly Uint8Array[],
-): Map<number, Advert> {
-  const accepted = new Map<number, Advert>();
+): (Uint8Array | null)[] {
+  const accepted: (Uint8Array | null)[] = state.config.members.map(() => null);
   for (const bytes of messages) {
-    const advert = readAdvert(state.primitives, state, bytes);
+    const advert = readAdvert(primitives, state, bytes);
     if (typeof advert === 'string')
       throw new SecaggRefusal(ADVERT_REFUSAL[advert], `an advert of the block is not acceptable: ${advert}`);
-    if (accepted.has(advert.keys.sender))
+    if (accepted[advert.sender] !== null)
       throw new SecaggRefusal('DuplicateMember', 'the block has two adverts of one member');
-    accepted.set(advert.keys.sender, advert);
+    accepted[advert.sender] = Uint8Array.from(bytes);
   }
-  const own = accepted.get(state.self)?.bytes;
-  const sent = state.kind === 'advertised' ? state.advert : state.adverts.get(state.self)!.bytes;
-  if (own === undefined || !equalBytes(own, sent))
+  const own = accepted[state.self];
+  const sent = state.kind === 'advertised' ? state.advert : state.adverts[state.self]!;
+  if (own == null || !equalBytes(own, sent))
     throw new SecaggRefusal('OwnAdvertAltered', 'my own advert is missing from the block or was changed');
-  if (shareAKey(accepted.values()))
+  if (shareAKey(accepted.filter((advert) => advert !== null)))
     throw new SecaggRefusal('KeyReused', 'two members of the block advertise the same key');
   return accepted;
 }
 
-function dealShares(
-  { secrets, rng }: AdvertisedMember,
-  holders: readonly number[],
-  threshold: number,
-): Map<number, SlotShares[]> {
-  const xs = holders.map(abscissa);
-  const dealt = new Map<number, SlotShares[]>(holders.map((holder) => [holder, []]));
-  for (const { maskRoot, seedRoot } of secrets) {
-    const mask = split(maskRoot, threshold, xs, rng);
-    const seed = split(seedRoot, threshold, xs, rng);
-    for (const [i, holder] of holders.entries())
-      dealt.get(holder)!.push({ mask: mask[i]!.y, seed: seed[i]!.y });
-  }
-  return dealt;
-}
-
 /**
- * Takes the sealed shares that the coordinator relays; their senders, with oneself, are U₁. A share that does not
- * open or is not canonical counts as missing and blames nobody: who tampered with it cannot be told.
+ * Takes the dealt shares that the coordinator relays, and who is in U₁. A share that does not lie under its dealer's
+ * root, does not open or is not what was committed to counts as missing and blames nobody.
  */
 export function handleShares(
+  { primitives }: Party,
   state: SharedMember | ReadyMember,
-  sealedForMe: readonly SealedShares[],
-): { state: ReadyMember } {
-  const { config, primitives, self, graph } = state;
-  const bySender = new Map<number, Uint8Array>();
-  for (const { from, sealed } of sealedForMe) {
-    const sender = memberIndex(config, from);
-    if (sender === self || !graph.dealers(self).includes(sender))
-      throw new SecaggRefusal('UnknownMember', `${from} does not deal shares to me in block ${config.block}`);
-    if (bySender.has(sender)) throw new SecaggRefusal('DuplicateMember', `two sealed shares of ${from}`);
-    bySender.set(sender, sealed);
-  }
-  const members = [...bySender.keys(), self].sort((a, b) => a - b);
-  const sharesDigest = hashFields(
-    primitives,
-    'sealed shares',
-    members.flatMap((member) => [uint(member), bySender.get(member) ?? new Uint8Array(0)]),
-  );
+  bundleBytes: Uint8Array,
+): { readonly state: ReadyMember } {
+  const { config, self, graph, digest } = state;
+  const bundleDigest = primitives.sha256(bundleBytes);
   if (state.kind === 'ready') {
-    if (!equalBytes(sharesDigest, state.sharesDigest))
-      throw new SecaggRefusal('SharesConflict', 'other sealed shares of this block were already accepted');
+    if (!equalBytes(bundleDigest, state.bundleDigest))
+      throw new SecaggRefusal('SharesConflict', 'other dealt shares of this block were already accepted');
     return { state };
   }
+  const { roots, parts } = acceptBundle(primitives, state, bundleBytes);
+  const members = roots.map(({ member }) => member);
+  const inU1 = new Set(members);
   const floor = survivorFloor(config, graph);
-  if (members.length < floor)
-    throw new SecaggRefusal('TooFewShareKeys', `${members.length} members shared keys, ${floor} are needed`);
+  const holders = shareholders(graph, self);
+  const holding = holders.filter((holder) => inU1.has(holder)).length;
+  if (members.length < floor || holding < graph.threshold)
+    throw new SecaggRefusal(
+      'TooFewShareKeys',
+      `${members.length} members shared keys, ${floor} are needed; ${holding} of my shareholders, ${graph.threshold} are needed`,
+    );
 
-  const opened = new Map<number, readonly SlotShares[]>([[self, state.ownShares]]);
-  for (const [from, sealed] of bySender) {
+  const opened: { readonly dealer: number; readonly openings: Uint8Array }[] = [];
+  const rootAt = new Map(roots.map(({ member, root }) => [member, root]));
+  for (const { dealer, part, path } of parts) {
+    const held = shareholders(graph, dealer);
+    if (!verifyInclusion(primitives.sha256, rootAt.get(dealer)!, part, held.indexOf(self), held.length, path))
+      continue;
     const context = {
       primitives,
       setup: state.setup,
-      from,
+      from: dealer,
       to: self,
       privateKey: state.encryptionPrivateKey,
-      publicKey: state.adverts.get(from)!.keys.encryptionKey,
+      publicKey: advertisedKeys(state.adverts[dealer]!).encryptionKey,
     };
-    const shares = openShares(context, sealed, config.slots);
-    if (shares !== undefined) opened.set(from, shares);
+    const openings = openPart(context, part, config.slots);
+    if (openings !== undefined) opened.push({ dealer, openings });
   }
-  const neighbours = graph.neighbours(self).filter((member) => members.includes(member));
-  const slots: SlotState[] = state.secrets.map(({ seedRoot, maskPrivateKey }, slot) => ({
-    kind: 'fresh',
-    seedRoot,
-    pairSecrets: new Map(
-      neighbours.map((member) => {
-        const { maskKey } = state.adverts.get(member)!.keys.slots[slot]!;
-        return [member, primitives.x25519SharedSecret(maskPrivateKey, maskKey)];
+  const linked = neighbours(graph, self).filter((member) => inU1.has(member));
+  const slots = state.secrets.map(({ maskRoot, seedRoot }, slot): SlotState => {
+    const privateKey = maskPrivateKey(primitives, digest, self, slot, maskRoot);
+    return {
+      kind: 'fresh',
+      seedRoot,
+      pairSecrets: linked.map((member) => {
+        const { maskKey } = advertisedKeys(state.adverts[member]!).slots[slot]!;
+        return { member, secret: primitives.x25519SharedSecret(privateKey, maskKey) };
       }),
-    ),
-    shares: new Map([...opened].map(([from, shares]) => [from, shares[slot]!])),
-  }));
-  // The share-encryption and mask keys have done their work: nobody can find them here any more.
-  const { encryptionPrivateKey: _key, secrets: _secrets, ownShares: _own, ...setup } = state;
-  return { state: { ...setup, kind: 'ready', members, sharesDigest, slots } };
+      openings: opened.map(({ dealer, openings }) => ({
+        dealer,
+        bytes: slotOpenings(openings, slot).slice(),
+      })),
+    };
+  });
+  // The share-encryption key, the mask keys and one's own shares have done their work: nobody finds them here any more.
+  const transcript = dealtTranscript(primitives, state.setup, roots);
+  return { state: { kind: 'ready', config, digest, self, graph, members, transcript, bundleDigest, slots } };
+}
+
+function acceptBundle(primitives: Primitives, state: SharedMember, bytes: Uint8Array): ShareBundle {
+  const { config, self, graph, adverts } = state;
+  let bundle: ShareBundle;
+  try {
+    bundle = decodeShareBundle(bytes, config.slots);
+  } catch (cause) {
+    if (cause instanceof MalformedMessage)
+      throw new SecaggRefusal('MalformedMessage', `the relayed shares: ${cause.message}`, { cause });
+    throw cause;
+  }
+  if (bundle.recipient !== self)
+    throw new SecaggRefusal('UnknownMember', 'the relayed shares are for another member');
+  const dealt = new Set(bundle.roots.map(({ member }) => member));
+  if ([...dealt].some((member) => adverts[member] == null))
+    throw new SecaggRefusal('UnknownMember', 'a member without an advert is said to have dealt shares');
+  const mine = dealers(graph, self);
+  if (bundle.parts.some(({ dealer }) => !dealt.has(dealer) || !mine.includes(dealer)))
+    throw new SecaggRefusal('UnknownMember', 'a share is relayed from a member that deals none to me');
+  const own = bundle.roots.find(({ member }) => member === self)?.root;
+  const sent = dealtRoot(primitives, decodeShareKeys(state.shareKeys, config.slots).parts);
+  if (own === undefined || !equalBytes(own, sent))
+    throw new SecaggRefusal('OwnSharesAltered', 'the shares that I dealt are left out or were changed');
+  return bundle;
 }

@@ -1,13 +1,13 @@
+import type { MaskWork } from '../../crypto/maskWork.js';
 import type { Primitives } from '../../crypto/primitives.js';
-import type { Rng } from '../../crypto/rng.js';
-import type { Advert, BlockKeys } from '../adverts.js';
+import type { BlockKeys } from '../adverts.js';
 import type { Graph } from '../graph.js';
 import type { SlotSecrets } from '../keys.js';
-import type { SlotShares } from '../sealing.js';
 
 /**
- * A member's side of one block. States are plain values: a transition gives a new one and leaves the old alone.
- * They hold secrets, live in memory only, and are never serialised: a member that restarts abandons its block.
+ * A member's side of one block. States are plain data, so they can be written down at every step (stateCodec.ts); a
+ * transition gives a new one and leaves the old alone. They hold secrets. After a restart a member goes on from the
+ * last state that it wrote, or abandons the block; it never goes on from an older one (see Outbound).
  */
 export type MemberState = AdvertisedMember | SharedMember | ReadyMember;
 
@@ -17,10 +17,14 @@ export interface MemberIdentity {
   readonly seed: Uint8Array;
 }
 
-interface Member extends BlockKeys {
-  readonly primitives: Primitives;
-  readonly rng: Rng;
+/** Who acts and with which implementations; everything that a transition needs and that is not state. */
+export interface Party {
   readonly identity: MemberIdentity;
+  readonly primitives: Primitives;
+  readonly masks: MaskWork;
+}
+
+interface Member extends BlockKeys {
   /** Roster index. */
   readonly self: number;
 }
@@ -34,29 +38,28 @@ export interface AdvertisedMember extends Member {
   readonly secrets: readonly SlotSecrets[];
 }
 
-interface Setup extends Member {
-  readonly adverts: ReadonlyMap<number, Advert>;
+/** After ShareKeys. */
+export interface SharedMember extends Member {
+  readonly kind: 'shared';
+  /** As received, by roster index; null for members that did not advertise. */
+  readonly adverts: readonly (Uint8Array | null)[];
   readonly graph: Graph;
   readonly setup: Uint8Array;
-  /** ShareKeys, for an equal request. */
+  readonly encryptionPrivateKey: Uint8Array;
+  readonly secrets: readonly SlotSecrets[];
+  /** For an equal request, and to know one's own commitments again. */
   readonly shareKeys: Uint8Array;
 }
 
-/** After ShareKeys. */
-export interface SharedMember extends Setup {
-  readonly kind: 'shared';
-  readonly encryptionPrivateKey: Uint8Array;
-  readonly secrets: readonly SlotSecrets[];
-  /** Its shares of its own secrets, by slot: a member is its own shareholder on the complete graph. */
-  readonly ownShares: readonly SlotShares[];
-}
-
 /** After the shares arrived: rounds may be opened. */
-export interface ReadyMember extends Setup {
+export interface ReadyMember extends Member {
   readonly kind: 'ready';
+  readonly graph: Graph;
   /** U₁, ascending. */
   readonly members: readonly number[];
-  readonly sharesDigest: Uint8Array;
+  /** The dealt transcript, which every round transcript begins with. */
+  readonly transcript: Uint8Array;
+  readonly bundleDigest: Uint8Array;
   readonly slots: readonly SlotState[];
 }
 
@@ -64,11 +67,11 @@ export interface ReadyMember extends Setup {
 export type SlotState = FreshSlot | MaskedSlot | SignedSlot | AnsweredSlot | BurntSlot;
 
 interface SlotKeys {
-  readonly seedRoot: bigint;
+  readonly seedRoot: Uint8Array;
   /** X25519 with each neighbour's mask key; computed at set-up, since a round must not wait for it. */
-  readonly pairSecrets: ReadonlyMap<number, Uint8Array>;
-  /** Shares of the dealers' secrets; those that did not open are absent. */
-  readonly shares: ReadonlyMap<number, SlotShares>;
+  readonly pairSecrets: readonly { readonly member: number; readonly secret: Uint8Array }[];
+  /** Of the dealers' two secrets; those that did not open are absent. */
+  readonly openings: readonly { readonly dealer: number; readonly bytes: Uint8Array }[];
 }
 
 export interface FreshSlot extends SlotKeys {
@@ -110,4 +113,6 @@ export interface AnsweredSlot extends Signed {
 /** Given up: it will never answer. */
 export interface BurntSlot {
   readonly kind: 'burnt';
+  /** That it had served, if any: no other slot may serve it again. */
+  readonly attempt: string | null;
 }

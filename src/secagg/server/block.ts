@@ -1,66 +1,76 @@
 import { equalBytes } from '@noble/ciphers/utils.js';
+import { inclusionProofs } from '../../crypto/merkle.js';
 import type { Primitives } from '../../crypto/primitives.js';
-import { readAdvert, shareAKey } from '../adverts.js';
-import { assertBlockConfig, type BlockConfig, blockDigest, identityKeys, memberIds } from '../block.js';
-import { completeGraph, survivorFloor } from '../graph.js';
-import { decodeShareKeys, type ShareKeys } from '../messages.js';
+import { copiesAKey, readAdvert } from '../adverts.js';
+import {
+  assertBlockConfig,
+  type BlockConfig,
+  blockDigest,
+  identityKeys,
+  memberIds,
+  memberIndex,
+} from '../block.js';
+import { dealers, shareholders, survivorFloor } from '../graph.js';
+import { memoize } from '../memo.js';
+import { decodeShareKeys, encodeShareBundle, type RelayedPart, type ShareKeys } from '../messages.js';
 import { sameSet } from '../round.js';
-import type { SealedShares } from '../sealing.js';
-import { verifySigned } from '../signing.js';
-import { setupTranscript } from '../transcript.js';
+import { dealtRoot, setUpGraph } from '../setUp.js';
+import { verifyDigest } from '../signing.js';
+import { type DealtRoot, dealtTranscript } from '../transcript.js';
 import { MalformedMessage } from '../wire.js';
 import type { Aborted, AdvertisingBlock, BlockState, ReadyBlock, Received, SharingBlock } from './state.js';
 
 /** Throws SecaggRefusal InvalidConfig or CohortTooSmall. */
-export function createBlock(config: BlockConfig, primitives: Primitives): AdvertisingBlock {
+export function createBlock(primitives: Primitives, config: BlockConfig): AdvertisingBlock {
   assertBlockConfig(config);
-  return {
-    kind: 'advertising',
-    config,
-    identities: identityKeys(config),
-    digest: blockDigest(primitives, config),
-    primitives,
-    adverts: new Map(),
-  };
+  const adverts = config.members.map(() => null);
+  return { kind: 'advertising', config, digest: blockDigest(primitives, config), adverts };
 }
 
-export function receiveAdvert<State extends BlockState>(state: State, bytes: Uint8Array): Received<State> {
-  const advert = readAdvert(state.primitives, state, bytes);
+export function receiveAdvert<State extends BlockState>(
+  primitives: Primitives,
+  state: State,
+  bytes: Uint8Array,
+): Received<State> {
+  const advert = readAdvert(primitives, state, bytes);
   if (typeof advert === 'string') return { kind: 'rejected', state, reason: advert };
-  const sender = advert.keys.sender;
+  const { sender } = advert;
   const from = state.config.members[sender]!.id;
-  const known = state.adverts.get(sender);
-  if (known !== undefined)
-    return equalBytes(known.bytes, bytes)
+  const known = state.adverts[sender];
+  if (known != null)
+    return equalBytes(known, bytes)
       ? { kind: 'duplicate', state, from }
       : { kind: 'rejected', state, reason: 'Conflict' };
   if (state.kind !== 'advertising') return { kind: 'rejected', state, reason: 'PhaseClosed' };
-  if (shareAKey([...state.adverts.values(), advert])) return { kind: 'rejected', state, reason: 'KeyReused' };
-  const adverts = new Map(state.adverts).set(sender, { ...advert, bytes: bytes.slice() });
-  return { kind: 'accepted', state: { ...state, adverts } as State, from };
+  const kept = Uint8Array.from(bytes);
+  if (copiesAKey(kept, present(state.adverts))) return { kind: 'rejected', state, reason: 'KeyReused' };
+  return { kind: 'accepted', state: { ...state, adverts: state.adverts.with(sender, kept) }, from };
 }
 
 /** The adverts to relay to every member, in roster order, or an abort when too few are here. */
 export function closeAdverts(
+  primitives: Primitives,
   state: AdvertisingBlock,
 ): { kind: 'ready'; state: SharingBlock; adverts: readonly Uint8Array[]; threshold: number } | Aborted {
-  const members = [...state.adverts.keys()].sort((a, b) => a - b);
+  const adverts = present(state.adverts);
   const need = state.config.minSurvivors;
-  if (members.length < need)
-    return { kind: 'aborted', reason: 'TooFewAdverts', have: members.length, need, members: [] };
-  const graph = completeGraph(members, state.config.maxColluders);
-  const adverts = members.map((member) => state.adverts.get(member)!.bytes);
-  const setup = setupTranscript(state.primitives, state.digest, graph.descriptor, adverts);
-  const { threshold } = graph;
+  if (adverts.length < need)
+    return { kind: 'aborted', reason: 'TooFewAdverts', have: adverts.length, need, members: [] };
+  const { graph, setup } = setUpGraph(primitives, state, state.adverts);
+  const shareKeys = state.config.members.map(() => null);
   return {
     kind: 'ready',
-    state: { ...state, kind: 'sharing', graph, setup, threshold, shareKeys: new Map() },
+    state: { ...state, kind: 'sharing', graph, setup, shareKeys },
     adverts,
-    threshold,
+    threshold: graph.threshold,
   };
 }
 
-export function receiveShares<State extends BlockState>(state: State, bytes: Uint8Array): Received<State> {
+export function receiveShares<State extends BlockState>(
+  primitives: Primitives,
+  state: State,
+  bytes: Uint8Array,
+): Received<State> {
   let message: ShareKeys;
   try {
     message = decodeShareKeys(bytes, state.config.slots);
@@ -69,55 +79,110 @@ export function receiveShares<State extends BlockState>(state: State, bytes: Uin
     throw error;
   }
   const { sender } = message;
-  const identity = state.identities[sender];
+  const identity = identityKeys(state.config)[sender];
   if (identity === undefined) return { kind: 'rejected', state, reason: 'UnknownSender' };
   // Before the adverts are closed there is no transcript that it could be signed over.
-  if (state.kind === 'advertising' || !state.adverts.has(sender))
+  if (state.kind === 'advertising' || state.adverts[sender] == null)
     return { kind: 'rejected', state, reason: 'NotExpected' };
-  if (verifySigned(state.primitives, identity, 'ShareKeys', state.setup, message) === undefined)
+  const root = dealtRoot(primitives, message.parts);
+  if (!verifyDigest(primitives, identity, 'ShareKeys', state.setup, root, message.signature))
     return { kind: 'rejected', state, reason: 'BadSignature' };
-  const recipients = state.graph.shareholders(sender).filter((holder) => holder !== sender);
-  if (
-    !sameSet(
-      recipients,
-      message.shares.map(({ recipient }) => recipient),
-    )
-  )
+  const recipients = message.parts.map(({ recipient }) => recipient);
+  if (!sameSet(shareholders(state.graph, sender), recipients))
     return { kind: 'rejected', state, reason: 'WrongRecipients' };
   const from = state.config.members[sender]!.id;
-  const known = state.shareKeys.get(sender);
-  if (known !== undefined)
-    return equalBytes(known.bytes, bytes)
+  const known = state.shareKeys[sender];
+  if (known != null)
+    return equalBytes(known, bytes)
       ? { kind: 'duplicate', state, from }
       : { kind: 'rejected', state, reason: 'Conflict' };
   if (state.kind !== 'sharing') return { kind: 'rejected', state, reason: 'PhaseClosed' };
-  const kept = bytes.slice();
-  const shareKeys = new Map(state.shareKeys).set(sender, {
-    bytes: kept,
-    message: decodeShareKeys(kept, state.config.slots),
-  });
+  const shareKeys = state.shareKeys.with(sender, Uint8Array.from(bytes));
   return { kind: 'accepted', state: { ...state, shareKeys } as State, from };
 }
 
-/** U₁ and what to relay to each of its members, or an abort when too few shared their keys. */
-export function closeShares(state: SharingBlock):
-  | {
-      kind: 'ready';
-      state: ReadyBlock;
-      members: readonly string[];
-      bundles: ReadonlyMap<string, readonly SealedShares[]>;
-    }
-  | Aborted {
-  const members = [...state.shareKeys.keys()].sort((a, b) => a - b);
+/** U₁, or an abort when too few shared their keys. What each member is then sent is `shareBundle`. */
+export function closeShares(
+  primitives: Primitives,
+  state: SharingBlock,
+): { kind: 'ready'; state: ReadyBlock; members: readonly string[] } | Aborted {
+  const members = [...state.shareKeys.keys()].filter((member) => state.shareKeys[member] !== null);
   const need = survivorFloor(state.config, state.graph);
   if (members.length < need)
     return { kind: 'aborted', reason: 'TooFewShareKeys', have: members.length, need, members: [] };
-  const ids = memberIds(state.config, members);
-  const bundles = new Map<string, SealedShares[]>(ids.map((id) => [id, []]));
-  for (const member of members)
-    for (const { recipient, sealed } of state.shareKeys.get(member)!.message.shares)
-      bundles
-        .get(state.config.members[recipient]!.id)
-        ?.push({ from: state.config.members[member]!.id, sealed });
-  return { kind: 'ready', state: { ...state, kind: 'ready', members }, members: ids, bundles };
+  const transcript = dealtTranscript(primitives, state.setup, dealtRoots(primitives, state, members));
+  return {
+    kind: 'ready',
+    state: { ...state, kind: 'ready', members, transcript },
+    members: memberIds(state.config, members),
+  };
+}
+
+/** The roots of U₁, which everybody is shown, and the parts that were dealt to one member. */
+export function shareBundle(primitives: Primitives, state: ReadyBlock, id: string): Uint8Array {
+  const { config, graph, members } = state;
+  const recipient = memberIndex(config, id);
+  const inU1 = new Set(members);
+  const parts = dealers(graph, recipient)
+    .filter((dealer) => inU1.has(dealer))
+    .map((dealer) => relayedPart(primitives, state, dealer, recipient));
+  return encodeShareBundle({ recipient, roots: dealtRoots(primitives, state, members), parts });
+}
+
+/** What `dealer` dealt to `recipient`, with the way to the root that the dealer signed. */
+export function relayedPart(
+  primitives: Primitives,
+  { config, graph, shareKeys }: Pick<ReadyBlock, 'config' | 'graph' | 'shareKeys'>,
+  dealer: number,
+  recipient: number,
+): RelayedPart {
+  const { parts, paths } = dealtBy(primitives, shareKeys[dealer]!, config.slots);
+  const at = shareholders(graph, dealer).indexOf(recipient);
+  return { dealer, part: parts[at]!.bytes, path: paths()[at]! };
+}
+
+export function dealtRoots(
+  primitives: Primitives,
+  { config, shareKeys }: Pick<ReadyBlock, 'config' | 'shareKeys'>,
+  members: readonly number[],
+): DealtRoot[] {
+  return members.map((member) => ({
+    member,
+    root: dealtBy(primitives, shareKeys[member]!, config.slots).root(),
+  }));
+}
+
+/** A ShareKeys that was accepted, taken apart once. */
+export function dealtBy(primitives: Primitives, shareKeys: Uint8Array, slots: number): Dealt {
+  return dealtMessages(shareKeys)(primitives, slots);
+}
+
+interface Dealt extends ShareKeys {
+  readonly root: () => Uint8Array;
+  readonly paths: () => readonly (readonly Uint8Array[])[];
+}
+
+const dealtMessages = memoize((shareKeys: Uint8Array) => {
+  let dealt: Dealt | undefined;
+  return (primitives: Primitives, slots: number): Dealt => {
+    if (dealt === undefined) {
+      const message = decodeShareKeys(shareKeys, slots);
+      const leaves = message.parts.map(({ bytes }) => bytes);
+      dealt = {
+        ...message,
+        root: once(() => dealtRoot(primitives, message.parts)),
+        paths: once(() => inclusionProofs(primitives.sha256, leaves)),
+      };
+    }
+    return dealt;
+  };
+});
+
+function once<T>(compute: () => T): () => T {
+  let known: { readonly value: T } | undefined;
+  return () => (known ??= { value: compute() }).value;
+}
+
+export function present(messages: readonly (Uint8Array | null)[]): Uint8Array[] {
+  return messages.filter((message) => message !== null);
 }

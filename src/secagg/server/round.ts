@@ -1,7 +1,8 @@
 import { equalBytes } from '@noble/ciphers/utils.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
-import { survivorFloor } from '../graph.js';
-import { scalarFrom } from '../keys.js';
+import type { Primitives } from '../../crypto/primitives.js';
+import { identityKeys } from '../block.js';
+import { dealers, shareholders, survivesCut, survivorFloor } from '../graph.js';
 import {
   type ConsistencyCheck,
   decodeConsistencyCheck,
@@ -12,9 +13,16 @@ import {
 } from '../messages.js';
 import { addPacked } from '../packing.js';
 import { type RejectReason, SecaggRefusal } from '../refusal.js';
-import { assertRoundContext, type RoundContext, roundTranscript, sameSet } from '../round.js';
+import {
+  assertRoundContext,
+  type RoundContext,
+  roundTranscript,
+  sameSet,
+  survivorsDigest,
+} from '../round.js';
 import { type MessageKind, type Signed, verifySigned } from '../signing.js';
 import { MalformedMessage } from '../wire.js';
+import { present } from './block.js';
 import type {
   Aborted,
   CheckingRound,
@@ -30,14 +38,20 @@ import type {
  * Opens a round on a slot. Whoever keeps the rounds makes (block, slot) a key, so that a slot is burnt as soon as
  * this is called; members refuse a second opening in any case. Throws SecaggRefusal.
  */
-export function openRound(block: ReadyBlock, context: RoundContext): CollectingRound {
-  return restoreRound(block, context, { sum: new Uint32Array(context.dimension), members: new Map() });
+export function openRound(primitives: Primitives, block: ReadyBlock, context: RoundContext): CollectingRound {
+  return restoreRound(primitives, block, context, { sum: new Uint32Array(context.dimension), members: {} });
 }
 
 /** Goes on from a running sum that was made durable together with the set of members in it; both are copied. */
-export function restoreRound(block: ReadyBlock, context: RoundContext, running: RunningSum): CollectingRound {
+export function restoreRound(
+  primitives: Primitives,
+  block: ReadyBlock,
+  context: RoundContext,
+  running: RunningSum,
+): CollectingRound {
   const expected = assertRoundContext(block.config, context);
-  if (!expected.every((member) => block.members.includes(member)))
+  const inU1 = new Set(block.members);
+  if (!expected.every((member) => inU1.has(member)))
     throw new SecaggRefusal('InvalidRound', 'the round expects a member that did not share its keys');
   const need = survivorFloor(block.config, block.graph);
   if (expected.length < need)
@@ -47,23 +61,24 @@ export function restoreRound(block: ReadyBlock, context: RoundContext, running: 
     );
   if (running.sum.length !== context.dimension)
     throw new SecaggRefusal('InvalidRound', 'the running sum has another dimension than the round');
-  for (const id of running.members.keys())
+  for (const id of Object.keys(running.members))
     if (!context.expected.includes(id))
       throw new SecaggRefusal('InvalidRound', `the running sum holds ${id}, whom the round does not expect`);
   return {
     kind: 'collecting',
     block,
     context,
-    transcript: roundTranscript(block.primitives, block.setup, context, expected),
+    transcript: roundTranscript(primitives, block.transcript, context, expected),
     expected,
-    threshold: block.threshold,
+    threshold: block.graph.threshold,
     answersHeld: 0,
-    running: { sum: running.sum.slice(), members: new Map(running.members) },
+    running: { sum: running.sum.slice(), members: { ...running.members } },
   };
 }
 
 /** Decodes, then checks slot, sender and signature: the parts that all three round messages have in common. */
 function authenticate<Message extends Signed & { sender: number; slot: number }>(
+  primitives: Primitives,
   state: RoundState,
   kind: MessageKind,
   senders: readonly number[],
@@ -77,11 +92,11 @@ function authenticate<Message extends Signed & { sender: number; slot: number }>
     throw error;
   }
   const { block, context, transcript } = state;
-  const identity = block.identities[message.sender];
+  const identity = identityKeys(block.config)[message.sender];
   if (identity === undefined) return 'UnknownSender';
   if (message.slot !== context.slot) return 'WrongSlot';
   if (!senders.includes(message.sender)) return 'NotExpected';
-  const digest = verifySigned(block.primitives, identity, kind, transcript, message);
+  const digest = verifySigned(primitives, identity, kind, transcript, message);
   if (digest === undefined) return 'BadSignature';
   return { message, digest, from: block.config.members[message.sender]!.id };
 }
@@ -94,18 +109,19 @@ const rejected = <State>(state: State, reason: RejectReason): Received<State> =>
 
 /** Folds a masked vector into the running sum, in place, and keeps only its digest. */
 export function receiveMaskedInput<State extends RoundState>(
+  primitives: Primitives,
   state: State,
   bytes: Uint8Array,
 ): Received<State> {
   const { dimension, modulusBits } = state.context;
   if (bytes.length !== maskedInputBytes(dimension, modulusBits)) return rejected(state, 'WrongLength');
-  const checked = authenticate(state, 'MaskedInput', state.expected, () =>
+  const checked = authenticate(primitives, state, 'MaskedInput', state.expected, () =>
     decodeMaskedInput(bytes, dimension, modulusBits),
   );
   if (typeof checked === 'string') return rejected(state, checked);
   const { message, from } = checked;
   const digest = bytesToHex(checked.digest);
-  const known = state.running.members.get(from);
+  const known = foldedDigest(state.running, from);
   if (known !== undefined)
     return known === digest ? { kind: 'duplicate', state, from } : rejected(state, 'Conflict');
   if (state.kind !== 'collecting') return rejected(state, 'PhaseClosed');
@@ -115,8 +131,14 @@ export function receiveMaskedInput<State extends RoundState>(
     if (error instanceof MalformedMessage) return rejected(state, 'Malformed');
     throw error;
   }
-  (state.running.members as Map<string, string>).set(from, digest);
+  const entry = { value: digest, enumerable: true, writable: true, configurable: true };
+  Object.defineProperty(state.running.members, from, entry);
   return { kind: 'accepted', state, from };
+}
+
+/** Only what was put in counts: an id is any text, "constructor" and "__proto__" too. */
+function foldedDigest({ members }: RunningSum, id: string): string | undefined {
+  return Object.hasOwn(members, id) ? members[id] : undefined;
 }
 
 /** Fixes U₂, those whose vectors are in the sum; later inputs are refused. */
@@ -124,78 +146,103 @@ export function closeMaskedInputs(
   state: CollectingRound,
 ): { kind: 'ready'; state: CheckingRound; survivors: readonly string[] } | Aborted {
   const { block, context, running, expected } = state;
-  const survivors = expected.filter((member) => running.members.has(block.config.members[member]!.id));
+  const survivors = expected.filter(
+    (member) => foldedDigest(running, block.config.members[member]!.id) !== undefined,
+  );
   const need = survivorFloor(block.config, block.graph);
   if (survivors.length < need)
     return { kind: 'aborted', reason: 'TooFewMaskedInputs', have: survivors.length, need, members: [] };
+  if (!survivesCut(block.graph, survivors))
+    return { kind: 'aborted', reason: 'SurvivorsSplit', have: survivors.length, need, members: [] };
   return {
     kind: 'ready',
-    state: { ...state, kind: 'checking', survivors, checks: new Map() },
-    survivors: context.expected.filter((id) => running.members.has(id)),
+    state: { ...state, kind: 'checking', survivors, checks: block.config.members.map(() => null) },
+    survivors: context.expected.filter((id) => foldedDigest(running, id) !== undefined),
   };
 }
 
 export function receiveConsistency<State extends RoundState>(
+  primitives: Primitives,
   state: State,
   bytes: Uint8Array,
 ): Received<State> {
   if (state.kind === 'collecting') return rejected(state, 'NotExpected');
-  const checked = authenticate<ConsistencyCheck>(state, 'ConsistencyCheck', state.survivors, () =>
+  const checked = authenticate<ConsistencyCheck>(primitives, state, 'ConsistencyCheck', state.survivors, () =>
     decodeConsistencyCheck(bytes),
   );
   if (typeof checked === 'string') return rejected(state, checked);
   const { message, from } = checked;
-  if (!sameSet(message.survivors, state.survivors)) return rejected(state, 'WrongSurvivors');
-  const known = state.checks.get(message.sender);
-  if (known !== undefined)
+  if (!equalBytes(message.survivors, survivorsDigest(primitives, state.survivors)))
+    return rejected(state, 'WrongSurvivors');
+  const known = state.checks[message.sender];
+  if (known != null)
     return equalBytes(known, bytes) ? { kind: 'duplicate', state, from } : rejected(state, 'Conflict');
   if (state.kind !== 'checking') return rejected(state, 'PhaseClosed');
-  const checks = new Map(state.checks).set(message.sender, bytes.slice());
-  return { kind: 'accepted', state: { ...state, checks } as State, from };
+  const checks = state.checks.with(message.sender, Uint8Array.from(bytes));
+  return { kind: 'accepted', state: { ...state, checks }, from };
 }
 
-/** The signatures to relay to every survivor, or an abort: fewer than t would make no member answer. */
+/**
+ * Who is asked to unmask, each with the signatures of its own shareholders, or an abort: a member with fewer than t
+ * of them would not answer, and fewer than t answers open nothing.
+ */
 export function closeConsistency(
   state: CheckingRound,
-): { kind: 'ready'; state: UnmaskingRound; checks: readonly Uint8Array[] } | Aborted {
-  const have = state.checks.size;
-  if (have < state.threshold)
-    return { kind: 'aborted', reason: 'TooFewChecks', have, need: state.threshold, members: [] };
-  return {
-    kind: 'ready',
-    state: { ...state, kind: 'unmasking', answers: new Map() },
-    checks: [...state.checks.values()],
-  };
+): { kind: 'ready'; state: UnmaskingRound; checksFor: ReadonlyMap<string, readonly Uint8Array[]> } | Aborted {
+  const { block, checks, survivors, threshold } = state;
+  const checksFor = new Map<string, readonly Uint8Array[]>();
+  const asked: number[] = [];
+  for (const member of survivors) {
+    const holders = shareholders(block.graph, member);
+    const held = holders.filter((holder) => checks[holder] !== null);
+    // A member takes its own signature for granted.
+    const counted = held.length + (holders.includes(member) && !held.includes(member) ? 1 : 0);
+    if (counted < threshold) continue;
+    asked.push(member);
+    checksFor.set(block.config.members[member]!.id, present(held.map((holder) => checks[holder]!)));
+  }
+  if (asked.length < threshold)
+    return {
+      kind: 'aborted',
+      reason: 'TooFewChecks',
+      have: present(checks).length,
+      need: threshold,
+      members: [],
+    };
+  const answers = block.config.members.map(() => null);
+  return { kind: 'ready', state: { ...state, kind: 'unmasking', asked, answers }, checksFor };
 }
 
 /** From the first answer on the reservation may no longer be voided by habit: compare answersHeld with threshold. */
-export function receiveUnmasking<State extends RoundState>(state: State, bytes: Uint8Array): Received<State> {
+export function receiveUnmasking<State extends RoundState>(
+  primitives: Primitives,
+  state: State,
+  bytes: Uint8Array,
+): Received<State> {
   if (state.kind !== 'unmasking') return rejected(state, 'NotExpected');
-  const checked = authenticate<Unmasking>(state, 'Unmasking', state.survivors, () => decodeUnmasking(bytes));
+  const kept = Uint8Array.from(bytes);
+  const checked = authenticate<Unmasking>(primitives, state, 'Unmasking', state.survivors, () =>
+    decodeUnmasking(kept),
+  );
   if (typeof checked === 'string') return rejected(state, checked);
   const { message, from } = checked;
   if (!answersWhatWasAsked(state, message)) return rejected(state, 'WrongAnswer');
-  const known = state.answers.get(message.sender);
-  if (known !== undefined)
-    return equalBytes(known.bytes, bytes) ? { kind: 'duplicate', state, from } : rejected(state, 'Conflict');
-  const answers = new Map(state.answers).set(message.sender, { bytes: bytes.slice(), message });
-  return { kind: 'accepted', state: { ...state, answers, answersHeld: answers.size } as State, from };
+  const known = state.answers[message.sender];
+  if (known != null)
+    return equalBytes(known, bytes) ? { kind: 'duplicate', state, from } : rejected(state, 'Conflict');
+  const answers = state.answers.with(message.sender, kept);
+  const answersHeld = state.answersHeld + 1;
+  return { kind: 'accepted', state: { ...state, answers, answersHeld }, from };
 }
 
-/** Exactly the members asked for, each with the kind of share that its fate calls for, canonical, or none. */
+/** Exactly the members asked for, each with the kind of share that its fate calls for, or none. */
 function answersWhatWasAsked(state: UnmaskingRound, { sender, answers }: Unmasking): boolean {
-  const dealers = state.block.graph.dealers(sender);
-  const asked = state.expected.filter((member) => dealers.includes(member));
-  if (
-    !sameSet(
-      asked,
-      answers.map(({ member }) => member),
-    )
-  )
-    return false;
-  return answers.every(({ member, kind, share }) => {
-    if (kind === 'none') return true;
-    const wanted = state.survivors.includes(member) ? 'seed' : 'mask';
-    return kind === wanted && scalarFrom(share) !== undefined;
-  });
+  const inRound = new Set(state.expected);
+  const alive = new Set(state.survivors);
+  const asked = dealers(state.block.graph, sender).filter((member) => inRound.has(member));
+  const answered = answers.map(({ member }) => member);
+  if (!sameSet(asked, answered)) return false;
+  return answers.every(
+    ({ member, kind }) => kind === 'none' || kind === (alive.has(member) ? 'seed' : 'mask'),
+  );
 }

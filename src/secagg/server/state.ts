@@ -1,7 +1,5 @@
-import type { Primitives } from '../../crypto/primitives.js';
-import type { Advert, BlockKeys } from '../adverts.js';
+import type { BlockKeys } from '../adverts.js';
 import type { Graph } from '../graph.js';
-import type { ShareKeys, Unmasking } from '../messages.js';
 import type { AbortReason, RejectReason } from '../refusal.js';
 import type { RoundContext } from '../round.js';
 
@@ -20,13 +18,14 @@ export interface Aborted {
   readonly members: readonly string[];
 }
 
-/** The coordinator's side of a block: the fold of the messages received, in any order within a phase. */
+/** Messages as received, by roster index; null where there is none (yet). */
+export type ByMember = readonly (Uint8Array | null)[];
+
+/** The coordinator's side of a block: plain data, the fold of the messages received, in any order within a phase. */
 export type BlockState = AdvertisingBlock | SharingBlock | ReadyBlock;
 
 interface Block extends BlockKeys {
-  readonly primitives: Primitives;
-  /** By roster index. */
-  readonly adverts: ReadonlyMap<number, Advert>;
+  readonly adverts: ByMember;
 }
 
 export interface AdvertisingBlock extends Block {
@@ -36,8 +35,7 @@ export interface AdvertisingBlock extends Block {
 interface SetUp extends Block {
   readonly graph: Graph;
   readonly setup: Uint8Array;
-  readonly threshold: number;
-  readonly shareKeys: ReadonlyMap<number, { readonly bytes: Uint8Array; readonly message: ShareKeys }>;
+  readonly shareKeys: ByMember;
 }
 
 export interface SharingBlock extends SetUp {
@@ -48,6 +46,8 @@ export interface ReadyBlock extends SetUp {
   readonly kind: 'ready';
   /** U₁ as roster indices, ascending. */
   readonly members: readonly number[];
+  /** The dealt transcript. */
+  readonly transcript: Uint8Array;
 }
 
 /** The coordinator's side of one attempt of one round. */
@@ -60,7 +60,7 @@ export type RoundState = CollectingRound | CheckingRound | UnmaskingRound;
 export interface RunningSum {
   readonly sum: Uint32Array;
   /** Member id → SHA-256 of its MaskedInput's body, hex: tells a duplicate from a conflict. */
-  readonly members: ReadonlyMap<string, string>;
+  readonly members: Readonly<Record<string, string>>;
 }
 
 interface Round {
@@ -83,8 +83,7 @@ export interface CollectingRound extends Round {
 interface Closed extends Round {
   /** U₂ as roster indices, ascending. */
   readonly survivors: readonly number[];
-  /** By roster index, as received. */
-  readonly checks: ReadonlyMap<number, Uint8Array>;
+  readonly checks: ByMember;
 }
 
 export interface CheckingRound extends Closed {
@@ -94,5 +93,7 @@ export interface CheckingRound extends Closed {
 
 export interface UnmaskingRound extends Closed {
   readonly kind: 'unmasking';
-  readonly answers: ReadonlyMap<number, { readonly bytes: Uint8Array; readonly message: Unmasking }>;
+  /** Those who have t signatures of their own shareholders to go by, ascending. */
+  readonly asked: readonly number[];
+  readonly answers: ByMember;
 }

@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto';
+import { Worker } from 'node:worker_threads';
+import { nodePrimitives } from '../src/crypto/nodePrimitives.js';
+import { KEYSTREAM_PIECE_WORDS } from '../src/crypto/primitives.js';
+import { ringPiece } from '../src/crypto/ringPiece.js';
+import type { Graph } from '../src/secagg/index.js';
+import type { SecaggCase } from './secaggCase.js';
+
+/** Milliseconds of CPU time for one operation in the fastest form that Node has, keys parsed beforehand. */
+export interface Units {
+  /** AES-256-CTR of one vector's key stream. */
+  readonly aes: number;
+  /** One vector added to another. */
+  readonly add: number;
+  /** One vector of megabytes folded into another, both in memory and not in the cache. */
+  readonly fold: number;
+  /** SHA-256 of one vector: an Ed25519 signature has to read what it signs. */
+  readonly digest: number;
+  readonly x25519: number;
+  readonly sign: number;
+  readonly verify: number;
+}
+
+/** The floor of a round and of the set-up, in milliseconds of CPU time on both sides. */
+export interface Floor {
+  readonly client: SideFloor;
+  readonly coordinator: SideFloor;
+}
+
+interface SideFloor {
+  readonly cpuMs: number;
+  readonly withoutDigestsMs: number;
+  readonly setUpMs: number;
+}
+
+const REPEATS = 9;
+const SMALL = 200;
+
+export function measureUnits(dimension: number): Units {
+  const key = new Uint8Array(32).fill(7);
+  const publicKey = nodePrimitives.x25519PublicKey(new Uint8Array(32).fill(9));
+  const identity = nodePrimitives.ed25519PublicKey(key);
+  const message = new Uint8Array(150).fill(1);
+  const signature = nodePrimitives.ed25519Sign(key, message);
+  const piece = ringPiece();
+  const bytes = new Uint8Array(dimension * 4);
+  const from = new Uint32Array(dimension).fill(3);
+  const into = new Uint32Array(dimension).fill(1);
+  const small = (act: () => unknown) =>
+    cpuMs(() => {
+      for (let i = 0; i < SMALL; i++) act();
+    }) / SMALL;
+  return {
+    aes: cpuMs(() => keystream(key, dimension, piece.incoming)),
+    add: cpuMs(() => addOnly(dimension, piece)),
+    fold: cpuMs(() => foldOnly(from, into, piece)),
+    digest: cpuMs(() => createHash('sha256').update(bytes).digest()),
+    x25519: small(() => nodePrimitives.x25519SharedSecret(key, publicKey)),
+    sign: small(() => nodePrimitives.ed25519Sign(key, message)),
+    verify: small(() => nodePrimitives.ed25519Verify(identity, message, signature)),
+  };
+}
+
+/**
+ * What the protocol cannot do without, each operation counted: the masks and the inputs, the agreements, the
+ * signatures with the digest of the vector that they cover. `withoutDigestsMs` leaves that digest out.
+ */
+export function floorOf(
+  { members: n, drops, rounds }: SecaggCase,
+  graph: Pick<Graph, 'kind' | 'shareholders' | 'threshold'>,
+  measured: readonly Units[],
+): Floor {
+  const unit = (name: keyof Units) => Math.min(...measured.map((units) => units[name]));
+  const slots = rounds === 1 ? 1 : rounds + 1;
+  const degree = graph.kind === 'harary' ? graph.shareholders : n - 1;
+  const alive = n - drops;
+  const agreements = Math.round((drops * degree * alive) / (n - 1));
+  const masked = (streams: number) => streams * (unit('aes') + unit('add'));
+  const clientMs = masked(1 + degree) + 3 * unit('sign') + (graph.threshold - 1) * unit('verify');
+  const coordinatorMs =
+    masked(alive + agreements) +
+    alive * unit('fold') +
+    (agreements + drops) * unit('x25519') +
+    3 * alive * unit('verify');
+  return {
+    client: {
+      cpuMs: clientMs + unit('digest'),
+      withoutDigestsMs: clientMs,
+      setUpMs: (1 + slots + degree * (slots + 1)) * unit('x25519') + 2 * unit('sign') + n * unit('verify'),
+    },
+    coordinator: {
+      cpuMs: coordinatorMs + alive * unit('digest'),
+      withoutDigestsMs: coordinatorMs,
+      setUpMs: 2 * n * unit('verify'),
+    },
+  };
+}
+
+/** Wall time of one thread's AES over that of two threads that do as much each: 2 where there are two whole cores. */
+export async function measureCores(): Promise<number> {
+  const ratios: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    const alone = await aesThreads(1);
+    const together = await aesThreads(2);
+    ratios.push((2 * alone) / together);
+  }
+  return Math.min(2, ratios.sort((a, b) => a - b)[2]!);
+}
+
+const AES_THREAD = `
+  const { createCipheriv } = require('node:crypto');
+  const { parentPort } = require('node:worker_threads');
+  const zeros = Buffer.alloc(65536);
+  const run = (pieces) => {
+    const cipher = createCipheriv('aes-256-ctr', zeros.subarray(0, 32), zeros.subarray(0, 16));
+    for (let i = 0; i < pieces; i++) cipher.update(zeros);
+  };
+  run(50);
+  parentPort.once('message', () => {
+    const began = performance.now();
+    run(1000);
+    parentPort.postMessage(performance.now() - began);
+  });
+  parentPort.postMessage('ready');`;
+
+/** The longest of the threads' own times, 64 MiB of key stream each. */
+async function aesThreads(count: number): Promise<number> {
+  const workers = Array.from({ length: count }, () => new Worker(AES_THREAD, { eval: true }));
+  const next = (worker: Worker) => new Promise<unknown>((resolve) => worker.once('message', resolve));
+  await Promise.all(workers.map(next));
+  const times = workers.map(next);
+  for (const worker of workers) worker.postMessage('go');
+  return Math.max(...((await Promise.all(times)) as number[]));
+}
+
+function keystream(key: Uint8Array, words: number, into: Uint8Array): void {
+  const stream = nodePrimitives.keystream(key);
+  for (let from = 0; from < words; from += KEYSTREAM_PIECE_WORDS)
+    stream.fill(into.subarray(0, 4 * Math.min(KEYSTREAM_PIECE_WORDS, words - from)));
+}
+
+function addOnly(words: number, piece: ReturnType<typeof ringPiece>): void {
+  for (let from = 0; from < words; from += KEYSTREAM_PIECE_WORDS)
+    piece.add(Math.min(KEYSTREAM_PIECE_WORDS, words - from));
+}
+
+function foldOnly(from: Uint32Array, into: Uint32Array, piece: ReturnType<typeof ringPiece>): void {
+  const incoming = new Uint32Array(piece.incoming.buffer, piece.incoming.byteOffset, KEYSTREAM_PIECE_WORDS);
+  for (let at = 0; at < into.length; at += KEYSTREAM_PIECE_WORDS) {
+    const end = Math.min(at + KEYSTREAM_PIECE_WORDS, into.length);
+    piece.sum.set(into.subarray(at, end));
+    incoming.set(from.subarray(at, end));
+    piece.add(end - at);
+    into.set(piece.sum.subarray(0, end - at), at);
+  }
+}
+
+/** The median of several, after one that is not counted. */
+function cpuMs(act: () => void): number {
+  const times: number[] = [];
+  for (let i = 0; i <= REPEATS; i++) {
+    const before = process.cpuUsage();
+    act();
+    const { user, system } = process.cpuUsage(before);
+    if (i > 0) times.push((user + system) / 1000);
+  }
+  return times.sort((a, b) => a - b)[REPEATS >> 1]!;
+}

@@ -1,0 +1,424 @@
+import { bytesToHex } from '@noble/hashes/utils.js';
+import { describe, expect, it } from 'vitest';
+import { nodePrimitives } from '../../src/crypto/nodePrimitives.js';
+import {
+  abandonSlot,
+  createMaskedInput,
+  decodeState,
+  encodeState,
+  handleConsistency,
+  handleSurvivors,
+  type Party,
+  type ReadyMember,
+  type RoundContext,
+  SecaggRefusal,
+  type Transition,
+} from '../../src/secagg/index.js';
+import { decodeUnmasking, encodeConsistencyCheck } from '../../src/secagg/messages.js';
+import { assertRoundContext, roundTranscript, survivorsDigest } from '../../src/secagg/round.js';
+import { signInPlace } from '../../src/secagg/signing.js';
+import { type Choir, digestOf, roundOf, setUp, subsetsOf, vectorOf } from './choir.js';
+import { remembering } from './simulation/remembered.js';
+
+/**
+ * All interleavings of a small cohort's honest members with a server that sends what it likes: explicit-state search
+ * over the members' real transitions. A member's part of a global state is its encodeState, which every transition
+ * starts from (so each step is also a crash and a resume), and what it has ever emitted, which the server keeps.
+ *
+ * The server may, in any order and as often as it likes: open any slot with any of the model's contexts; name any
+ * subset of the members as survivors, unsorted and repeated ones too; hand over any subset of the checks that honest
+ * members have signed, with none, any one or all of the colluder's, who signs everything; give up a slot; cut a
+ * member's power so that it loses the block (all of its slots burnt in one step). Colluders answer anything: their
+ * shares of both secrets always count.
+ */
+interface Model {
+  readonly n: number;
+  readonly slots: number;
+  /** The last member colludes: t > (n + 1)/2. */
+  readonly contexts: (choir: Choir) => RoundContext[];
+}
+
+/** What a broken member does differently. */
+type Variant =
+  | 'signs a second set'
+  | 'signs and answers again'
+  | 'masks again after a restart'
+  | 'answers at half the cohort';
+
+interface Emission {
+  readonly kind: 'MaskedInput' | 'ConsistencyCheck' | 'Unmasking';
+  readonly slot: number;
+  readonly bytes: Uint8Array;
+  readonly text: string;
+}
+
+/** One honest member's share of a global state. */
+interface Local {
+  readonly id: number;
+  readonly encoded: Uint8Array;
+  readonly emitted: readonly Emission[];
+  /** Of `emitted`: slot, dealer and kind of every secret that it opened its share of. */
+  readonly opened: readonly string[];
+}
+
+interface Effect {
+  readonly label: string;
+  readonly to: number;
+}
+
+class Violation extends Error {}
+
+const primitives = remembering(nodePrimitives);
+const sha = (bytes: Uint8Array): string => bytesToHex(primitives.sha256(bytes)).slice(0, 24);
+
+/** A member with its memory of states: each state and request is put to the real code once. */
+class HonestMember {
+  readonly locals: Local[] = [];
+  readonly #ids = new Map<string, number>();
+  readonly #free = new Map<number, readonly Effect[]>();
+  readonly #answers = new Map<string, Effect | undefined>();
+  /** Requests put to the real code, and those refused. */
+  requests = 0;
+  refused = 0;
+
+  constructor(
+    private readonly choir: Choir,
+    private readonly party: Party,
+    private readonly contexts: readonly RoundContext[],
+    private readonly start: ReadyMember,
+    private readonly variant: Variant | undefined,
+  ) {
+    this.#intern(start, []);
+  }
+
+  /** Effects of the requests that need nothing from other members; those without effect are left out. */
+  async free(local: Local): Promise<readonly Effect[]> {
+    const known = this.#free.get(local.id);
+    if (known !== undefined) return known;
+    const { party, choir } = this;
+    const { id } = party.identity;
+    const effects: (Effect | undefined)[] = [];
+    for (const context of this.contexts) {
+      const v = vectorOf(choir, id, context);
+      const fresh = this.#state(local).slots[context.slot]!.kind === 'fresh';
+      // Which vector comes first makes no difference; another one after it does.
+      for (const vector of fresh ? [v] : [v, v.with(0, v[0]! ^ 1)])
+        effects.push(
+          await this.#request(
+            local,
+            `open slot ${context.slot} for ${context.round}/${context.attempt} ${context.modelDigest.slice(0, 4)} of ${context.expected.length}`,
+            'MaskedInput',
+            context.slot,
+            async (state) => createMaskedInput(party, state, context, vector),
+          ),
+        );
+    }
+    const ids = choir.config.members.map((member) => member.id);
+    const named = [...subsetsOf(ids), [...ids].reverse(), [...ids, ids[0]!]];
+    for (const slot of this.#state(local).slots.keys()) {
+      for (const survivors of named)
+        effects.push(
+          await this.#request(local, `survivors ${survivors}`, 'ConsistencyCheck', slot, async (state) =>
+            handleSurvivors(party, this.#beforeSigning(state, slot), slot, survivors),
+          ),
+        );
+      effects.push(this.#to(local, `give up slot ${slot}`, abandonSlot(this.#state(local), slot).state));
+    }
+    const lost = [...this.#state(local).slots.keys()].reduce(
+      (state, slot) => abandonSlot(state, slot).state,
+      this.#state(local),
+    );
+    effects.push(this.#to(local, 'restart without the block', lost));
+    if (this.variant === 'masks again after a restart')
+      effects.push(this.#to(local, 'restart from an older state', this.start));
+    const found = effects.filter((effect) => effect !== undefined);
+    this.#free.set(local.id, found);
+    return found;
+  }
+
+  /** The effect of handing these checks over. */
+  async unmasking(local: Local, slot: number, checks: readonly Emission[]): Promise<Effect | undefined> {
+    const key = `${local.id} ${slot} ${checks.map(({ text }) => text).join()}`;
+    if (this.#answers.has(key)) return this.#answers.get(key);
+    const bytes = checks.map((check) => check.bytes);
+    const effect = await this.#request(local, `${checks.length} checks`, 'Unmasking', slot, async (state) =>
+      handleConsistency(this.party, state, slot, bytes),
+    );
+    this.#answers.set(key, effect);
+    return effect;
+  }
+
+  /** Whether asking it to unmask can have any effect: it has signed, and has not answered. */
+  isSigned(local: Local, slot: number): boolean {
+    return this.#state(local).slots[slot]!.kind === 'signed';
+  }
+
+  #states = new Map<number, ReadyMember>();
+  #state(local: Local): ReadyMember {
+    let state = this.#states.get(local.id);
+    if (state === undefined)
+      this.#states.set(local.id, (state = decodeState<ReadyMember>(primitives, local.encoded, ['ready'])));
+    return state;
+  }
+
+  async #request(
+    local: Local,
+    what: string,
+    kind: Emission['kind'],
+    slot: number,
+    act: (state: ReadyMember) => Promise<Transition<ReadyMember>>,
+  ): Promise<Effect | undefined> {
+    this.requests++;
+    let next: Transition<ReadyMember>;
+    try {
+      next = await act(this.#state(local));
+    } catch (error) {
+      // Nothing but the closed union is ever thrown.
+      if (!(error instanceof SecaggRefusal)) throw error;
+      this.refused++;
+      return undefined;
+    }
+    const bytes = next.outbound.release('state-durable');
+    const emission: Emission = { kind, slot, bytes, text: sha(bytes) };
+    const label = `${this.party.identity.id}: ${what} → ${kind} in slot ${slot}`;
+    const same = local.emitted.filter((other) => other.kind === kind && other.slot === slot);
+    const isKnown = same.some(({ text }) => text === emission.text);
+    // Of one control the second message is let pass, to see that it is what opens both secrets.
+    if (!isKnown && same.length > 0 && this.variant !== 'signs and answers again')
+      throw new Violation(`two different: ${label}`);
+    const emitted = isKnown ? local.emitted : [...local.emitted, emission];
+    return this.#to(local, label, this.#afterAnswering(this.#state(local), next.state, slot), emitted);
+  }
+
+  #to(local: Local, label: string, state: ReadyMember, emitted = local.emitted): Effect | undefined {
+    const to = this.#intern(state, emitted);
+    return to === local.id ? undefined : { label, to };
+  }
+
+  #intern(state: ReadyMember, emitted: readonly Emission[]): number {
+    const encoded = encodeState(primitives, state);
+    const key = `${sha(encoded)} ${emitted
+      .map(({ text }) => text)
+      .sort()
+      .join()}`;
+    let id = this.#ids.get(key);
+    if (id === undefined) {
+      id = this.locals.length;
+      this.#ids.set(key, id);
+      const opened = emitted
+        .filter(({ kind }) => kind === 'Unmasking')
+        .flatMap(({ slot, bytes }) =>
+          decodeUnmasking(bytes).answers.map(({ member, kind }) => `${slot} ${member} ${kind}`),
+        );
+      this.locals.push({ id, encoded, emitted, opened });
+    }
+    return id;
+  }
+
+  /** The broken variants go through the real code too, from a state in which what was said is forgotten. */
+  #beforeSigning(state: ReadyMember, slot: number): ReadyMember {
+    const found = state.slots[slot]!;
+    if (this.variant !== 'signs a second set' && this.variant !== 'signs and answers again') return state;
+    if (found.kind !== 'signed') return state;
+    const { survivors: _, check: __, ...masked } = found;
+    return { ...state, slots: state.slots.with(slot, { ...masked, kind: 'masked' }) };
+  }
+
+  #afterAnswering(before: ReadyMember, after: ReadyMember, slot: number): ReadyMember {
+    return this.variant === 'signs and answers again' && after.slots[slot]!.kind === 'answered'
+      ? before
+      : after;
+  }
+}
+
+interface Searched {
+  readonly states: number;
+  readonly steps: number;
+  readonly locals: readonly number[];
+  readonly requests: number;
+  readonly refused: number;
+  /** Global states in which t shares of all secrets of a round can be opened: not everything was refused. */
+  readonly finished: number;
+  readonly violation?: { readonly what: string; readonly trace: readonly string[] };
+}
+
+/** Breadth first, so that a violation's trace is one of the shortest. */
+async function search(model: Model, variant?: Variant): Promise<Searched> {
+  const { n, slots } = model;
+  const choir = setUp({ n, slots, minSurvivors: 3, maxColluders: 1, primitives });
+  const contexts = model.contexts(choir);
+  const half = variant === 'answers at half the cohort';
+  const threshold = half ? Math.floor(n / 2) : choir.threshold;
+  const ids = choir.config.members.map(({ id }) => id);
+  const colluder = ids.at(-1)!;
+  const honest = ids.slice(0, -1).map((id) => {
+    const ready = choir.members.get(id)!;
+    const start = half ? { ...ready, graph: { ...ready.graph, threshold } } : ready;
+    return new HonestMember(choir, choir.parties.get(id)!, contexts, start, variant);
+  });
+  const forged = forgeries(choir, contexts, colluder);
+
+  const BASE = 8192;
+  const start = honest.map(() => 0);
+  const keyOf = (state: readonly number[]): number => state.reduce((key, id) => key * BASE + id, 0);
+  const cameFrom = new Map<number, { readonly key: number; readonly label: string }>([
+    [keyOf(start), { key: -1, label: 'start' }],
+  ]);
+  const queue: number[][] = [start];
+  let steps = 0;
+  let finished = 0;
+  let at = 0;
+  const result = (what?: string, last?: string): Searched => {
+    const trace = last === undefined ? [] : [last];
+    if (what !== undefined)
+      for (let key = keyOf(queue[at]!); key !== keyOf(start); ) {
+        const step = cameFrom.get(key)!;
+        trace.unshift(step.label);
+        key = step.key;
+      }
+    return {
+      states: cameFrom.size,
+      steps,
+      locals: honest.map(({ locals }) => locals.length),
+      requests: honest.reduce((sum, { requests }) => sum + requests, 0),
+      refused: honest.reduce((sum, { refused }) => sum + refused, 0),
+      finished,
+      ...(what === undefined ? {} : { violation: { what, trace } }),
+    };
+  };
+
+  for (; at < queue.length; at++) {
+    const state = queue[at]!;
+    const locals = state.map((id, member) => honest[member]!.locals[id]!);
+    const verdict = judge(locals, n, slots, threshold);
+    if (verdict.both !== undefined) return result(verdict.both);
+    if (verdict.finished) finished++;
+    const signed = locals.flatMap(({ emitted }) => emitted.filter(({ kind }) => kind === 'ConsistencyCheck'));
+    try {
+      for (const [member, local] of locals.entries()) {
+        const who = honest[member]!;
+        const effects = [...(await who.free(local))];
+        for (let slot = 0; slot < slots; slot++) {
+          if (!who.isSigned(local, slot)) continue;
+          for (const checks of subsetsOf(signed))
+            for (const colluding of [[], ...forged.map((check) => [check]), forged]) {
+              const effect = await who.unmasking(local, slot, [...checks, ...colluding]);
+              if (effect !== undefined) effects.push(effect);
+            }
+        }
+        const reached = new Set<number>();
+        for (const { label, to } of effects) {
+          if (reached.has(to)) continue;
+          reached.add(to);
+          steps++;
+          const next = state.with(member, to);
+          const key = keyOf(next);
+          if (to >= BASE) throw new Error('more local states than the key has room for');
+          if (cameFrom.has(key)) continue;
+          cameFrom.set(key, { key: keyOf(state), label });
+          queue.push(next);
+        }
+      }
+    } catch (error) {
+      if (!(error instanceof Violation)) throw error;
+      return result(error.message, error.message);
+    }
+  }
+  return result();
+}
+
+/** Every check that the colluder can sign: over any context and any set that an honest member could agree to. */
+function forgeries(choir: Choir, contexts: readonly RoundContext[], colluder: string): Emission[] {
+  const { config, block } = choir;
+  const self = config.members.findIndex(({ id }) => id === colluder);
+  const { seed } = choir.parties.get(colluder)!.identity;
+  return contexts.flatMap((context) => {
+    const expected = assertRoundContext(config, context);
+    const transcript = roundTranscript(primitives, block.transcript, context, expected);
+    return subsetsOf(expected)
+      .filter((survivors) => survivors.length >= 3)
+      .map((survivors): Emission => {
+        const bytes = encodeConsistencyCheck(self, context.slot, survivorsDigest(primitives, survivors));
+        signInPlace(primitives, seed, 'ConsistencyCheck', transcript, bytes);
+        return { kind: 'ConsistencyCheck', slot: context.slot, bytes, text: sha(bytes) };
+      });
+  });
+}
+
+/** Hazard S3: t shareholders, the colluder among them, that opened both of one member's secrets of one slot. */
+function judge(
+  locals: readonly Local[],
+  n: number,
+  slots: number,
+  threshold: number,
+): { readonly both?: string; readonly finished: boolean } {
+  let finished = false;
+  for (let slot = 0; slot < slots; slot++) {
+    let opened = 0;
+    for (let dealer = 0; dealer < n; dealer++) {
+      const holders = (kind: string): number =>
+        1 + locals.filter((local) => local.opened.includes(`${slot} ${dealer} ${kind}`)).length;
+      const seed = holders('seed') >= threshold;
+      const mask = holders('mask') >= threshold;
+      if (seed && mask) return { both: `slot ${slot}: both secrets of member ${dealer}`, finished };
+      if (seed || mask) opened++;
+    }
+    if (opened === n) finished = true;
+  }
+  return { finished };
+}
+
+const model = (n: number, slots: number, ...contexts: Partial<RoundContext>[]): Model => ({
+  n,
+  slots,
+  contexts: (choir) => contexts.map((context) => roundOf(choir, { dimension: n, ...context })),
+});
+const planted = digestOf('planted');
+
+/** Two slots; two models and two attempts, one of them for either slot. */
+const THREE = model(
+  3,
+  2,
+  { slot: 0 },
+  { slot: 0, modelDigest: planted },
+  { slot: 0, attempt: 2 },
+  { slot: 1 },
+  { slot: 1, attempt: 2 },
+);
+/** One slot, two models and a smaller U₁ʳ. */
+const FOUR = model(
+  4,
+  1,
+  { slot: 0 },
+  { slot: 0, modelDigest: planted },
+  { slot: 0, expected: ['member-00', 'member-01', 'member-03'] },
+);
+
+/** The same, with one context: for the control whose shortest attack is long. */
+const ONE_CONTEXT = model(4, 1, { slot: 0 });
+/** One slot, one context; t = 4. */
+const FIVE = model(5, 1, { slot: 0 });
+
+describe('model check: every interleaving, hazards S3, S5 and S19', () => {
+  it.each([
+    ['3 members, 2 slots, 5 contexts, 1 colluder', THREE],
+    ['4 members, 1 slot, 3 contexts, 1 colluder', FOUR],
+    ['5 members, 1 slot, 1 context, 1 colluder', FIVE],
+  ])('%s: no state with both secrets, two answers, two sets or two inputs', async (_, small) => {
+    const searched = await search(small);
+    console.log(JSON.stringify(searched));
+    expect(searched.violation).toBeUndefined();
+    expect(searched.finished).toBeGreaterThan(0);
+  });
+
+  it.each<[Variant, RegExp]>([
+    ['signs a second set', /^two different: .*ConsistencyCheck/],
+    ['signs and answers again', /^slot 0: both secrets/],
+    ['masks again after a restart', /^two different: .*MaskedInput/],
+    ['answers at half the cohort', /^slot 0: both secrets/],
+  ])('positive control: a member that %s is caught', async (variant, what) => {
+    const { violation } = await search(variant === 'signs and answers again' ? ONE_CONTEXT : FOUR, variant);
+    console.log(JSON.stringify(violation));
+    expect(violation?.what).toMatch(what);
+  });
+});
