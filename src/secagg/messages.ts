@@ -2,7 +2,6 @@ import { PROTOCOL_VERSION } from './block.js';
 import { packedBytes } from './packing.js';
 import { SCALAR_BYTES } from './shamir.js';
 import { MESSAGE_KINDS, type MessageKind, SIGNATURE_BYTES, type Signed } from './signing.js';
-import type { DealtRoot } from './transcript.js';
 import { ByteReader, ByteWriter, MalformedMessage } from './wire.js';
 
 /**
@@ -19,8 +18,6 @@ export const SALT_BYTES = 16;
 /** A share and its salt. */
 export const OPENING_BYTES = SCALAR_BYTES + SALT_BYTES;
 const ANSWER_BYTES = 2 + 1 + OPENING_BYTES;
-/** Levels of a Merkle tree over up to 2^16 recipients. */
-const MAX_PATH = 16;
 
 export interface AdvertisedSlot {
   readonly maskKey: Uint8Array;
@@ -44,23 +41,6 @@ export interface ShareKeys extends Signed {
   readonly sender: number;
   /** By recipient, ascending. The signature is over the Merkle root of their bytes (RFC 9162, 2.1). */
   readonly parts: readonly DealtPart[];
-}
-
-/** One dealer's part as the coordinator relays it, with the way to the dealer's root. */
-export interface RelayedPart {
-  readonly dealer: number;
-  readonly part: Uint8Array;
-  /** RFC 9162, 2.1.3: the sibling hashes, lowest first. */
-  readonly path: readonly Uint8Array[];
-}
-
-/** What the coordinator relays to a member when ShareKeys is over; nothing in it needs the coordinator's word. */
-export interface ShareBundle {
-  readonly recipient: number;
-  /** Of U₁, ascending. */
-  readonly roots: readonly DealtRoot[];
-  /** By dealer, ascending. */
-  readonly parts: readonly RelayedPart[];
 }
 
 export interface MaskedInput extends Signed {
@@ -170,34 +150,6 @@ export function encodeShareKeys(sender: number, slots: number, parts: readonly D
   return writer.done();
 }
 
-/** The relay is not a member's message and has no kind byte of its own, only the version; it is not signed. */
-export function encodeShareBundle({ recipient, roots, parts }: ShareBundle): Uint8Array {
-  const size = parts.reduce((sum, { part, path }) => sum + 2 + part.length + 1 + 32 * path.length, 0);
-  const writer = new ByteWriter(1 + 2 + 2 + roots.length * 34 + 2 + size)
-    .u8(WIRE_VERSION)
-    .u16(recipient)
-    .u16(roots.length);
-  for (const { member, root } of roots) writer.u16(member).put(root);
-  writer.u16(parts.length);
-  for (const { dealer, part, path } of parts) {
-    writer.u16(dealer).put(part).u8(path.length);
-    for (const hash of path) writer.put(hash);
-  }
-  return writer.done();
-}
-
-export function encodeMaskedInput(
-  sender: number,
-  slot: number,
-  dimension: number,
-  modulusBits: number,
-  packed: Uint8Array,
-): Uint8Array {
-  const { message, room } = frameMaskedInput(sender, slot, dimension, modulusBits);
-  room.set(packed);
-  return message;
-}
-
 /** A MaskedInput whose packed vector is still to be written, in place: it is megabytes. */
 export function frameMaskedInput(
   sender: number,
@@ -276,30 +228,6 @@ export function decodeShareKeys(bytes: Uint8Array, slots: number): ShareKeys {
   return { sender, parts, ...close(reader) };
 }
 
-export function decodeShareBundle(bytes: Uint8Array, slots: number): ShareBundle {
-  const reader = new ByteReader(bytes);
-  reader.expectU8(WIRE_VERSION, 'wire version');
-  const recipient = reader.u16();
-  const roots: DealtRoot[] = [];
-  for (let left = reader.u16(); left > 0; left--)
-    roots.push({ member: reader.u16(), root: reader.take(DIGEST_BYTES) });
-  const parts: RelayedPart[] = [];
-  const size = dealtPartBytes(slots);
-  for (let left = reader.u16(); left > 0; left--) {
-    const dealer = reader.u16();
-    const part = reader.take(size);
-    const path: Uint8Array[] = [];
-    const levels = reader.u8();
-    if (levels > MAX_PATH) throw new MalformedMessage(`a path of ${levels} levels, at most ${MAX_PATH}`);
-    while (path.length < levels) path.push(reader.take(DIGEST_BYTES));
-    parts.push({ dealer, part, path });
-  }
-  reader.end();
-  assertAscending(roots.map(({ member }) => member));
-  assertAscending(parts.map(({ dealer }) => dealer));
-  return { recipient, roots, parts };
-}
-
 /** Only the header is looked at here: `packed` is a view, read once, when it is folded into the sum. */
 export function decodeMaskedInput(bytes: Uint8Array, dimension: number, modulusBits: number): MaskedInput {
   const { reader, sender } = open(bytes, 'MaskedInput');
@@ -337,7 +265,8 @@ export function decodeUnmasking(bytes: Uint8Array): Unmasking {
   return { sender, slot, answers, ...close(reader) };
 }
 
-function assertAscending(indices: readonly number[]): void {
+/** Throws MalformedMessage. */
+export function assertAscending(indices: readonly number[]): void {
   for (let i = 1; i < indices.length; i++)
     if (indices[i - 1]! >= indices[i]!) throw new MalformedMessage('roster indices must ascend, each once');
 }

@@ -49,20 +49,18 @@ import {
 import { type SecretKind, scalarBytes, scalarFrom, shareCommitment } from '../../src/secagg/keys.js';
 import {
   decodeMaskedInput,
-  decodeShareBundle,
   decodeUnmasking,
   encodeDealtPart,
-  encodeShareBundle,
   encodeShareKeys,
   encodeUnmasking,
   SALT_BYTES,
   type ShareAnswer,
-  type ShareBundle,
 } from '../../src/secagg/messages.js';
 import { assertRoundContext, roundTranscript } from '../../src/secagg/round.js';
 import { sealOpenings } from '../../src/secagg/sealing.js';
 import { dealtRoot } from '../../src/secagg/setUp.js';
 import { split } from '../../src/secagg/shamir.js';
+import { decodeShareBundle, encodeShareBundle, type ShareBundle } from '../../src/secagg/shareBundle.js';
 import { signInPlace } from '../../src/secagg/signing.js';
 
 /** A whole block played in memory by real members and a real coordinator, from one seed. */

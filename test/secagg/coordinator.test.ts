@@ -32,7 +32,6 @@ import {
   unmask,
 } from '../../src/secagg/index.js';
 import {
-  decodeShareBundle,
   decodeShareKeys,
   decodeUnmasking,
   encodeConsistencyCheck,
@@ -44,6 +43,7 @@ import {
 } from '../../src/secagg/messages.js';
 import { survivorsDigest } from '../../src/secagg/round.js';
 import { dealtRoot } from '../../src/secagg/setUp.js';
+import { decodeShareBundle } from '../../src/secagg/shareBundle.js';
 import { type MessageKind, signInPlace } from '../../src/secagg/signing.js';
 import {
   accepted,

@@ -17,9 +17,10 @@ import {
   shareBundle,
   unmask,
 } from '../../src/secagg/index.js';
-import { decodeShareBundle, decodeShareKeys, encodeShareBundle } from '../../src/secagg/messages.js';
+import { decodeShareKeys } from '../../src/secagg/messages.js';
 import { dealtRoots, relayedPart } from '../../src/secagg/server/block.js';
 import type { ReadyBlock } from '../../src/secagg/server/state.js';
+import { decodeShareBundle, encodeShareBundle } from '../../src/secagg/shareBundle.js';
 import { answered, type DealerScript, dealBy, idAt, roundOf, setUp, vectorOf } from './choir.js';
 import { everyClaim, evidenceFrom, judged } from './claims.js';
 

@@ -27,14 +27,13 @@ import {
   decodeUnmasking,
   encodeConsistencyCheck,
   encodeDealtPart,
-  encodeShareBundle,
   encodeShareKeys,
   peek,
-  type ShareBundle,
 } from '../../src/secagg/messages.js';
 import { survivorsDigest } from '../../src/secagg/round.js';
 import { openSealed, type SealingContext, sealOpenings } from '../../src/secagg/sealing.js';
 import { dealtRoot } from '../../src/secagg/setUp.js';
+import { encodeShareBundle, type ShareBundle } from '../../src/secagg/shareBundle.js';
 import { signInPlace } from '../../src/secagg/signing.js';
 import {
   advertise,

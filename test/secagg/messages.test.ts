@@ -10,27 +10,37 @@ import {
   decodeConsistencyCheck,
   decodeDealtPart,
   decodeMaskedInput,
-  decodeShareBundle,
   decodeShareKeys,
   decodeUnmasking,
   encodeAdvertiseKeys,
   encodeConsistencyCheck,
   encodeDealtPart,
-  encodeMaskedInput,
-  encodeShareBundle,
   encodeShareKeys,
   encodeUnmasking,
+  frameMaskedInput,
   maskedInputBytes,
   OPENING_BYTES,
   peek,
-  type ShareBundle,
   sealedSharesBytes,
   shareKeysBytes,
   unmaskingBytes,
 } from '../../src/secagg/messages.js';
+import { decodeShareBundle, encodeShareBundle, type ShareBundle } from '../../src/secagg/shareBundle.js';
 import { SIGNATURE_BYTES, type Signed } from '../../src/secagg/signing.js';
 import { ByteReader, ByteWriter, MalformedMessage } from '../../src/secagg/wire.js';
 import { idAt, play, roundOf, setUp } from './choir.js';
+
+function encodeMaskedInput(
+  sender: number,
+  slot: number,
+  dimension: number,
+  modulusBits: number,
+  packed: Uint8Array,
+): Uint8Array {
+  const { message, room } = frameMaskedInput(sender, slot, dimension, modulusBits);
+  room.set(packed);
+  return message;
+}
 
 const SLOTS = 2;
 const key = (fill: number) => new Uint8Array(32).fill(fill);

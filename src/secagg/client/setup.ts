@@ -14,15 +14,10 @@ import {
 import { deal, openPart, slotOpenings } from '../dealing.js';
 import { dealers, neighbours, shareholders, survivorFloor } from '../graph.js';
 import { advertisedSlot, createSlotSecrets, maskPrivateKey } from '../keys.js';
-import {
-  decodeShareBundle,
-  decodeShareKeys,
-  encodeAdvertiseKeys,
-  encodeShareKeys,
-  type ShareBundle,
-} from '../messages.js';
+import { decodeShareKeys, encodeAdvertiseKeys, encodeShareKeys } from '../messages.js';
 import { type RefusalCode, SecaggRefusal } from '../refusal.js';
 import { dealtRoot, setUpGraph } from '../setUp.js';
+import { decodeShareBundle, type ShareBundle } from '../shareBundle.js';
 import { signInPlace } from '../signing.js';
 import { dealtTranscript } from '../transcript.js';
 import { MalformedMessage } from '../wire.js';

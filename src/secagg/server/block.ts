@@ -12,9 +12,10 @@ import {
 } from '../block.js';
 import { dealers, shareholders, survivorFloor } from '../graph.js';
 import { memoize } from '../memo.js';
-import { decodeShareKeys, encodeShareBundle, type RelayedPart, type ShareKeys } from '../messages.js';
+import { decodeShareKeys, type ShareKeys } from '../messages.js';
 import { sameSet } from '../round.js';
 import { dealtRoot, setUpGraph } from '../setUp.js';
+import { encodeShareBundle, type RelayedPart } from '../shareBundle.js';
 import { verifyDigest } from '../signing.js';
 import { type DealtRoot, dealtTranscript } from '../transcript.js';
 import { MalformedMessage } from '../wire.js';

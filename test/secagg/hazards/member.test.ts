@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { nodePrimitives } from '../../../src/crypto/nodePrimitives.js';
 import { handleShares, type SharedMember, shareBundle } from '../../../src/secagg/index.js';
-import { decodeShareBundle, encodeShareBundle, type RelayedPart } from '../../../src/secagg/messages.js';
+import { decodeShareBundle, encodeShareBundle, type RelayedPart } from '../../../src/secagg/shareBundle.js';
 import { type Choir, idAt, play, roundOf, setUp, sumOf } from '../choir.js';
 
 /** Members that deal shares which are not what they should be, and a coordinator that mixes them up. */

@@ -60,7 +60,7 @@ export function cheatAtAdvert(
   let { encryptionKey } = keys;
   if (cheat === 'low-order-key') encryptionKey = new Uint8Array(32);
   else if (cheat === 'copied-key' && others[0] !== undefined)
-    encryptionKey = advertisedKeys(others[0]).encryptionKey;
+    encryptionKey = decodeAdvertiseKeys(others[0], state.config.slots).encryptionKey;
   const advert = encodeAdvertiseKeys(state.self, encryptionKey, keys.slots);
   signInPlace(primitives, identity.seed, 'AdvertiseKeys', state.digest, advert);
   return advert;

@@ -1,5 +1,6 @@
+import { equalBytes } from '@noble/ciphers/utils.js';
 import type { BlockConfig, RoundContext } from '../../../src/secagg/index.js';
-import { decodeShareBundle, encodeShareBundle } from '../../../src/secagg/messages.js';
+import { decodeShareBundle, encodeShareBundle } from '../../../src/secagg/shareBundle.js';
 import type { Dice } from './dice.js';
 
 /** What the coordinator sends a member; the member's answer goes by the same name. */
@@ -29,14 +30,15 @@ export interface Weather {
 }
 
 /** Each kind of fault by itself absent, rare or frequent: a schedule with everything at once reaches little. */
-export function weatherOf(dice: Dice): Weather {
+export function weatherOf(dice: Dice, setsUp: boolean): Weather {
   const often = (...rates: number[]): number => dice.pick([0, 0, ...rates]);
   return {
     drop: often(0.02, 0.08, 0.2),
     duplicate: often(0.1, 0.4),
     late: often(0.03, 0.1, 0.3),
     spoilAnswer: often(0.02, 0.1),
-    spoilRequest: often(0.02, 0.1, 0.3),
+    // A set-up has few requests, and most of the refusals there are.
+    spoilRequest: setsUp ? often(0.1, 0.2, 0.2, 0.3, 0.3) : often(0.02, 0.1, 0.3),
     memberCrash: often(0.02, 0.08, 0.2),
     coordinatorCrash: often(0.01, 0.04),
   };
@@ -111,7 +113,9 @@ export class Line {
       return { ...parcel, request: { ask, config: spoilConfig(dice, parcel.request.config) } };
     if (ask === 'shares' && this.#adverts.length > 0 && dice.chance(0.6)) {
       const adverts = [...parcel.request.adverts];
-      adverts.splice(dice.below(adverts.length + 1), dice.below(2), dice.pick(this.#adverts));
+      const others = this.#adverts.filter((advert) => !adverts.some((listed) => equalBytes(listed, advert)));
+      const added = dice.pick(others.length > 0 ? others : this.#adverts);
+      adverts.splice(dice.below(adverts.length + 1), dice.below(2), added);
       return { ...parcel, request: { ask, adverts } };
     }
     return { ...parcel, request: { ask, ...(spoil(dice, content) as object) } as Request };
@@ -158,11 +162,16 @@ function spoil(dice: Dice, value: unknown): unknown {
 /** Where the generic change would rarely hit: a floor lowered, another roster. */
 function spoilConfig(dice: Dice, config: BlockConfig): BlockConfig {
   const { minSurvivors, maxColluders, members } = config;
-  switch (dice.below(4)) {
+  switch (dice.below(5)) {
     case 0:
       return { ...config, minSurvivors: minSurvivors - 1 };
     case 1:
       return { ...config, maxColluders: maxColluders - 1 };
+    case 2: {
+      const at = dice.below(members.length);
+      const altered = spoil(dice, members[at]!) as BlockConfig['members'][number];
+      return { ...config, members: members.with(at, altered) };
+    }
     default:
       return { ...config, members: spoil(dice, members) as BlockConfig['members'] };
   }

@@ -210,7 +210,7 @@ export class Member {
     }
   }
 
-  /** Others' adverts, for a cheat that copies their keys. */
+  /** Others' adverts as they were sent, for a cheat that copies their keys. */
   overhears(ask: Ask, bytes: Uint8Array): void {
     if (ask === 'advert' && this.habits.cheat === 'copied-key') this.#heard.push(bytes);
   }

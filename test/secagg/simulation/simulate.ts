@@ -58,10 +58,10 @@ async function play(seed: number, options: Options, happened: Map<string, number
     log?.(`${String(now).padStart(4)}  ${what}${detail === undefined ? '' : `: ${detail}`}`);
   };
 
-  const cohort = dice.weighted(COHORTS);
-  const setsUp = cohort.n <= 8 && dice.chance(0.07);
+  const setsUp = dice.chance(0.08);
+  const cohort = setsUp ? dice.pick(COHORTS.filter(({ n }) => n <= 6)) : dice.weighted(COHORTS);
   const calm = dice.chance(0.05);
-  const weather = calm ? CALM : weatherOf(dice);
+  const weather = calm ? CALM : weatherOf(dice, setsUp);
   const cheat: Cheat | undefined =
     calm || !dice.chance(setsUp ? 0.5 : 0.25)
       ? undefined
@@ -123,12 +123,13 @@ async function play(seed: number, options: Options, happened: Map<string, number
     for (const parcel of line.arrivals(now)) {
       log?.(`${String(now).padStart(4)}  ${brief(parcel)} arrives`);
       if (parcel.to === 'coordinator' && 'bytes' in parcel) {
-        for (const member of members.values()) member.overhears(parcel.ask, parcel.bytes);
         await coordinator.receive(now, parcel.from, parcel.ask, parcel.bytes);
       } else if ('request' in parcel) {
         const { ask } = parcel.request;
-        for (const bytes of await members.get(parcel.to)!.handle(now, parcel.request))
+        for (const bytes of await members.get(parcel.to)!.handle(now, parcel.request)) {
+          for (const member of members.values()) if (member.id !== parcel.to) member.overhears(ask, bytes);
           send({ to: 'coordinator', from: parcel.to, ask, bytes });
+        }
       }
     }
     for (const member of members.values()) member.step(now);
