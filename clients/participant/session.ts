@@ -210,18 +210,26 @@ export function createSession(ports: SessionPorts): Session {
     return named;
   }
 
+  async function handle(task: Task): Promise<Uint8Array | undefined> {
+    const key = `${task.blockId}/${'slot' in task ? task.slot : -1}/${task.kind}`;
+    const known = answers.get(key);
+    if (known !== undefined) return known;
+    const message = await answer(task);
+    if (message !== undefined) {
+      // One slot is open at a time: an older slot's answers can't be asked for again.
+      if (task.kind === 'masked-input') answers.clear();
+      answers.set(key, message);
+    }
+    return message;
+  }
+
+  // One task at a time: two at once would both go on from the same state, and the later one would undo the other.
+  let last: Promise<unknown> = Promise.resolve();
   return {
-    async handle(task) {
-      const key = `${task.blockId}/${'slot' in task ? task.slot : -1}/${task.kind}`;
-      const known = answers.get(key);
-      if (known !== undefined) return known;
-      const message = await answer(task);
-      if (message !== undefined) {
-        // One slot is open at a time: an older slot's answers can't be asked for again.
-        if (task.kind === 'masked-input') answers.clear();
-        answers.set(key, message);
-      }
-      return message;
+    handle(task) {
+      const next = last.then(() => handle(task));
+      last = next.catch(() => undefined);
+      return next;
     },
   };
 }

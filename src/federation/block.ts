@@ -3,6 +3,7 @@ import type { Json } from '../crypto/canonical.js';
 import { type BlockConfig, memberIds, PROTOCOL_VERSION } from '../secagg/block.js';
 import { graphKindFor } from '../secagg/graph.js';
 import { advertBytes, shareKeysBytes } from '../secagg/messages.js';
+import { SecaggRefusal } from '../secagg/refusal.js';
 import {
   closeAdverts,
   closeShares,
@@ -160,7 +161,8 @@ async function trySetUp(frame: RunFrame, invited: readonly string[]): Promise<Li
     signal,
   );
   signal.throwIfAborted();
-  const advertised = closeAdverts(primitives, advertising.state);
+  const advertised = closeAdvertsOrSay(frame, advertising.state);
+  if (typeof advertised === 'string') return abandon(advertised);
   if (advertised.kind === 'aborted') return abandon(advertised.reason);
   await store.transaction((tx) => tx.updateBlock(record.id, { phase: 'share-keys' }));
 
@@ -188,6 +190,16 @@ async function trySetUp(frame: RunFrame, invited: readonly string[]): Promise<Li
   if (shared.kind === 'aborted') return abandon(shared.reason);
   await store.transaction((tx) => tx.updateBlock(record.id, { phase: 'ready' }));
   return readyBlock(frame, { ...record, phase: 'ready' }, shared);
+}
+
+/** With those who came no graph may hold that holds with all: another try, not a bug. */
+function closeAdvertsOrSay({ ports }: RunFrame, state: AdvertisingBlock) {
+  try {
+    return closeAdverts(ports.primitives, state);
+  } catch (error) {
+    if (error instanceof SecaggRefusal) return error.message;
+    throw error;
+  }
 }
 
 /** The run's open block as its messages say, or none: a set-up that a restart interrupted is begun anew. */

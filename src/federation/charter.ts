@@ -4,7 +4,7 @@ import { canonicalDigest, canonicalJson, type Json } from '../crypto/canonical.j
 import type { Cohort } from '../privacy/sumQuery.js';
 import { type CharterFloors, MAX_MEMBERS } from '../secagg/block.js';
 import { hararyPlan } from '../secagg/cohortPlan.js';
-import { graphKindFor, shareThreshold } from '../secagg/graph.js';
+import { graphKindFor, quorumOf, shareThreshold } from '../secagg/graph.js';
 import type { SynthesisContext } from '../synthesis/synthesizer.js';
 import { parseTableSchema } from '../synthesis/table/schema.js';
 import { FederationError, refusingInput } from './errors.js';
@@ -51,8 +51,8 @@ const charterShape = z.strictObject({
 export type Charter = z.infer<typeof charterShape>;
 
 /**
- * The Shamir threshold of a full cohort, on the graph that it will have (secagg/graph.ts, cohortPlan.ts): no sum is
- * opened with fewer.
+ * The fewest members that can open a sum of a full cohort, on the graph that it will have (secagg/graph.ts,
+ * cohortPlan.ts): the Shamir threshold, and the quorum that signs the survivors.
  */
 export function thresholdFor(members: number, { minSurvivors, maxColluders }: Cohort): number {
   const dropouts = members - minSurvivors;
@@ -60,7 +60,7 @@ export function thresholdFor(members: number, { minSurvivors, maxColluders }: Co
     graphKindFor(members) === 'harary' && dropouts >= 0
       ? hararyPlan({ members, maxColluders, dropouts })
       : undefined;
-  return plan?.threshold ?? shareThreshold(members, maxColluders);
+  return Math.max(plan?.threshold ?? shareThreshold(members, maxColluders), quorumOf(members, maxColluders));
 }
 
 /** Parses and checks a charter. Throws FederationError InvalidInput with every fault found. */
@@ -79,7 +79,7 @@ export function parseCharter(input: unknown): Charter {
     faults.push(`minSurvivors must be at least maxColluders + 2 = ${maxColluders + 2}`);
   if (minSurvivors < threshold)
     faults.push(
-      `minSurvivors must be at least the share threshold, ${threshold} for ${charter.members.length} members`,
+      `minSurvivors must be at least ${threshold} for ${charter.members.length} members: fewer can’t open a sum`,
     );
   if (new Set(charter.members.map((m) => m.id)).size < charter.members.length)
     faults.push('two members share an id');

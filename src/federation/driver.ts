@@ -4,6 +4,7 @@ import type { MaskWork } from '../crypto/maskWork.js';
 import type { Primitives } from '../crypto/primitives.js';
 import type { Rng } from '../crypto/rng.js';
 import { eventOf } from '../privacy/quantization.js';
+import { survivorFloor } from '../secagg/graph.js';
 import { synthesizerOf } from '../synthesis/index.js';
 import type { NoisySum, Step, Synthesizer } from '../synthesis/synthesizer.js';
 import { closeBlock, type LiveBlock, restoreBlock, setUpBlock } from './block.js';
@@ -174,8 +175,12 @@ export async function driveRun(ports: DriverPorts, runId: string, signal: AbortS
   }
 
   async function ensureBlock(): Promise<LiveBlock> {
-    const { minSurvivors } = charter.cohort;
-    if (block !== undefined && block.nextSlot < block.record.slots && block.active.length >= minSurvivors)
+    // On a graph of its own size a block may need more than the charter's minSurvivors.
+    if (
+      block !== undefined &&
+      block.nextSlot < block.record.slots &&
+      block.active.length >= survivorFloor(block.state.config, block.state.graph)
+    )
       return block;
     if (block !== undefined) await closeBlock(frame, block);
     block = undefined;

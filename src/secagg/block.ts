@@ -29,7 +29,7 @@ export interface BlockConfig {
   readonly maxColluders: number;
   /**
    * Who shares masks with whom. Degree and threshold are not chosen: each member computes them from the members
-   * that advertised and the two numbers above, so either graph is as safe as the charter says.
+   * that advertised and the two numbers above, so with either graph the charter's numbers hold.
    */
   readonly graph: 'complete' | 'harary';
 }

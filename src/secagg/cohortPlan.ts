@@ -35,6 +35,8 @@ export interface HararyNeeds {
 }
 
 const plans = new Map<string, HararyPlan | undefined>();
+/** The keys are what others send: more than these are forgotten and computed again. */
+const MAX_PLANS = 1024;
 
 /**
  * The smallest even k < n that meets four bounds; undefined when there is none. C, D = colluders, drop-outs,
@@ -70,6 +72,7 @@ export function hararyPlan(needs: HararyNeeds): HararyPlan | undefined {
   if ([failureBits, -securityLog2].some((bits) => !Number.isSafeInteger(bits) || bits < 1))
     throw new RangeError('a cohort plan needs failureLog2 and securityLog2 of -1 or less');
   const key = [members, maxColluders, dropouts, failureBits, securityBits].join();
+  if (plans.size >= MAX_PLANS) plans.clear();
   if (!plans.has(key)) plans.set(key, search(members, maxColluders, dropouts, failureBits, securityBits));
   return plans.get(key);
 }

@@ -239,9 +239,27 @@ export function abscissa(member: number): number {
   return member + 1;
 }
 
-/** |U₂| ≥ nMin, and never below t: fewer survivors could not unmask anything. */
-export function survivorFloor(config: { readonly minSurvivors: number }, graph: Graph): number {
-  return Math.max(config.minSurvivors, graph.threshold);
+/**
+ * Signatures on one set of survivors that a member wants to see before it answers, from anywhere in the block: more
+ * than half of all that advertised and their colluders, so that no other set of the slot can have as many. The t
+ * signatures of a member's own shareholders hold within its neighbourhood only: on a ring, two distant regions could be
+ * shown two sets and open the sum of neither (on the complete graph t is never below this).
+ */
+export function survivorQuorum(config: { readonly maxColluders: number }, graph: Graph): number {
+  return quorumOf(graph.order.length, config.maxColluders);
+}
+
+/** ⌊(n + c)/2⌋ + 1: two sets of signatures of so many have an honest member in common, who signs one set only. */
+export function quorumOf(members: number, maxColluders: number): number {
+  return Math.floor((members + maxColluders) / 2) + 1;
+}
+
+/** |U₂| ≥ nMin, and never below t or the quorum: fewer survivors could not unmask anything. */
+export function survivorFloor(
+  config: { readonly minSurvivors: number; readonly maxColluders: number },
+  graph: Graph,
+): number {
+  return Math.max(config.minSurvivors, graph.threshold, survivorQuorum(config, graph));
 }
 
 function ascending(members: readonly number[]): number[] {

@@ -106,7 +106,7 @@ describe('a charter', () => {
       /more than the 4 members/,
     ],
     ['all but one colluding', { cohort: { minSurvivors: 3, maxColluders: 2 } }, /maxColluders \+ 2 = 4/],
-    ['fewer survivors than the threshold', charterOf({}, 9), /share threshold, 6 for 9 members/],
+    ['fewer survivors than the threshold', charterOf({}, 9), /at least 6 for 9 members/],
     ['a field more', { note: 'hello' }, /note/],
     ['no table schema', { schema: { fields: [] } }, /field/],
   ])('with %s is refused', (_, change, reason) => {

@@ -201,10 +201,11 @@ class Block:
         checks = [(u, sign(self.members[u].identity, 3, transcript, header(3, u) + bytes([slot]) + survivors), {})
                   for u in u2 if self.ids[u] not in gone]
         signers = {u for u, *_ in checks}
-        asked = [u for u in u2 if sum(v in signers or v == u for v in g.holders[u]) >= g.t]
+        asked = [u for u in u2 if sum(v in signers or v == u for v in g.holders[u]) >= g.t
+                 and len(signers | {u}) >= max(g.t, g.quorum)]
         out |= {"survivors": u2, "survivorsDigest": survivors.hex(), "consistencyChecks": listed(self.compact, checks)}
         if len(asked) < g.t:
-            return out | {"outcome": aborted("TooFewChecks", len(checks), g.t)}
+            return out | {"outcome": aborted("TooFewChecks", len(checks), max(g.t, g.quorum))}
 
         gone |= set(silent["Unmasking"])
         answers = [(u, self.answer(u, slot, transcript, expected, u2), {}) for u in asked if self.ids[u] not in gone]

@@ -120,7 +120,8 @@ class Graph:
             steps = [d for d in range(-self.k // 2, self.k // 2 + 1) if d]
             self.holders = {u: sorted(self.order[(at + d) % m] for d in steps) for at, u in enumerate(self.order)}
         self.neighbours = {u: [v for v in held if v != u] for u, held in self.holders.items()}
-        self.floor = max(config["minSurvivors"], self.t)
+        self.quorum = (len(self.order) + config["maxColluders"]) // 2 + 1
+        self.floor = max(config["minSurvivors"], self.t, self.quorum)
 
     def survives(self, alive):
         m, h, alive = len(self.order), self.k // 2, set(alive)

@@ -74,9 +74,9 @@ describe('the graph as data', () => {
       graphOf('harary', range(n), { maxColluders, minSurvivors }, COUNTING_SEED, nodePrimitives);
     const planned = of(1000, 50, 950);
     expect(planned).toMatchObject({ kind: 'harary', shareholders: 70, threshold: 53, cutFloor: 38 });
-    expect(survivorFloor({ minSurvivors: 950 }, planned)).toBe(950);
+    expect(survivorFloor({ minSurvivors: 950, maxColluders: 50 }, planned)).toBe(950);
     expect(of(100, 45, 55)).toEqual(completeGraph(range(100), 45));
-    expect(survivorFloor({ minSurvivors: 55 }, of(100, 45, 55))).toBe(73);
+    expect(survivorFloor({ minSurvivors: 55, maxColluders: 45 }, of(100, 45, 55))).toBe(73);
     // Fewer members than survivors are not planned for; the floor refuses them.
     expect(of(8, 1, 10).kind).toBe('harary');
     const complete = graphOf(

@@ -528,7 +528,7 @@ describe('on a Harary graph', async () => {
     expect(bytesOf(name(twoWindows, 0)()).length).toBe(CONSISTENCY_CHECK_BYTES);
   });
 
-  it('hazard S3: only one’s own shareholders’ signatures count, and one’s own is none of them', () => {
+  it('hazard S3: t of one’s own shareholders must have signed, one’s own is none of them, and a quorum of all', () => {
     const states = new Map(
       [...inputs].map(([id, state]) => [
         id,
@@ -542,7 +542,8 @@ describe('on a Harary graph', async () => {
     const answer = (received: readonly Uint8Array[]) =>
       handleConsistency(ring.parties.get(me)!, states.get(me)!.state, 0, received);
     expectRefusal('TooFewChecks', () => answer(of([...others, ...mine.slice(0, 2)])));
-    const { state, outbound } = answer(of(mine.slice(1)));
+    expectRefusal('TooFewChecks', () => answer(of(mine)));
+    const { state, outbound } = answer(of([...mine.slice(1), ...others]));
     expect(state.slots[0]!.kind).toBe('answered');
     expect(decodeUnmasking(bytesOf({ outbound })).answers.map(({ member }) => member)).toEqual(mine);
   });

@@ -7,7 +7,7 @@ import {
   hararyRisks,
   PLAN_SECURITY,
 } from '../../secagg/cohortPlan.js';
-import { type Graph, graphKindFor, shareThreshold } from '../../secagg/graph.js';
+import { type Graph, graphKindFor, quorumOf, shareThreshold } from '../../secagg/graph.js';
 import { advertBytes, shareKeysBytes } from '../../secagg/messages.js';
 import { print } from '../connection.js';
 import { CliError, readJsonFile } from '../exits.js';
@@ -156,6 +156,11 @@ export function forecastCohort({ members, colluders, minSurvivors }: CohortChoic
   if (minSurvivors < graph.threshold)
     refuse(
       `${noRing === '' ? '' : `${noRing.trimStart()} on the complete graph `}${counted(minSurvivors, 'survivor')} could not open a sum: the share threshold of ${members} members is ${graph.threshold}. Raise ${knob} to ${graph.threshold} or more${graph.threshold > Math.ceil((2 * members) / 3) ? ', or lower --colluders' : ''}.`,
+    );
+  const quorum = quorumOf(members, colluders);
+  if (minSurvivors < quorum)
+    refuse(
+      `${counted(minSurvivors, 'survivor')} are no quorum: with ${counted(colluders, 'colluder')} of ${members} members, ${quorum} must sign who is in a sum, or two groups could be told different things. Raise ${knob} to ${quorum} or more.`,
     );
   return {
     members,

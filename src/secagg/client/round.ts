@@ -1,7 +1,7 @@
 import { equalBytes } from '@noble/ciphers/utils.js';
 import { identityKeys, memberIds } from '../block.js';
 import { openingAt } from '../dealing.js';
-import { dealers, neighbours, shareholders, survivesCut, survivorFloor } from '../graph.js';
+import { dealers, neighbours, shareholders, survivesCut, survivorFloor, survivorQuorum } from '../graph.js';
 import { pairMask, type SecretKind, selfMask } from '../keys.js';
 import { toRing } from '../mask.js';
 import {
@@ -162,7 +162,7 @@ export function handleSurvivors(
 
 /**
  * Unmasking: for every expected member either its seed share (alive) or its mask-key share (dropped), once at
- * least t shareholders of this member, itself included, signed the same survivors over the same round. One
+ * least t of this member's shareholders, and a quorum of all, signed the same survivors over the same round. One
  * answer a slot for ever; asked again, the same bytes again (S5). Persist it before it is sent.
  */
 export function handleConsistency(
@@ -178,11 +178,12 @@ export function handleConsistency(
   const survivors = memberIds(state.config, slot.survivors);
   if (slot.kind === 'answered') return { state, outbound: new Outbound(slot.answer), survivors };
 
-  const valid = countChecks(primitives, state, slotNumber, slot, checks);
-  if (valid < graph.threshold)
+  const quorum = survivorQuorum(state.config, graph);
+  const { holders, all } = countChecks(primitives, state, slotNumber, slot, checks);
+  if (holders < graph.threshold || all < quorum)
     throw new SecaggRefusal(
       'TooFewChecks',
-      `${valid} valid signatures on the survivors, ${graph.threshold} are needed`,
+      `${holders} valid signatures of my shareholders on the survivors, ${graph.threshold} are needed; ${all} in all, ${quorum} are needed`,
     );
   const inRound = new Set(slot.expected);
   const alive = new Set(slot.survivors);
@@ -220,30 +221,44 @@ export function abandonSlot(state: ReadyMember, slotNumber: number): { state: Re
   return { state: withSlot(state, slotNumber, { kind: 'burnt', attempt }) };
 }
 
-/** Own signature included without a look; others' checked until the threshold is reached. */
+interface Counted {
+  /** Valid signatures of one's own shareholders. */
+  readonly holders: number;
+  /** Valid signatures of survivors. */
+  readonly all: number;
+}
+
+/** Own signature included without a look; others' checked until both bounds are reached. */
 function countChecks(
   primitives: Party['primitives'],
   state: ReadyMember,
   slotNumber: number,
   slot: SignedSlot,
   checks: readonly Uint8Array[],
-): number {
+): Counted {
   const { graph, config, self } = state;
+  const quorum = survivorQuorum(config, graph);
   const alive = new Set(slot.survivors);
-  const counted = new Set(shareholders(graph, self).filter((holder) => alive.has(holder)));
-  const valid = new Set(counted.has(self) ? [self] : []);
+  const holding = new Set(shareholders(graph, self));
+  const valid = new Set([self]);
+  let holders = holding.has(self) ? 1 : 0;
   const signed = survivorsDigest(primitives, slot.survivors);
   for (const bytes of checks) {
-    if (valid.size >= graph.threshold) break;
+    if (holders >= graph.threshold && valid.size >= quorum) break;
     const check = tryDecode(bytes);
     if (check === undefined || check.slot !== slotNumber) continue;
-    if (valid.has(check.sender) || !counted.has(check.sender)) continue;
+    const { sender } = check;
+    if (valid.has(sender) || !alive.has(sender)) continue;
+    const holds = holding.has(sender);
+    if (holds ? holders >= graph.threshold && valid.size >= quorum : valid.size >= quorum) continue;
     if (!equalBytes(check.survivors, signed)) continue;
-    const identity = identityKeys(config)[check.sender]!;
-    if (verifySigned(primitives, identity, 'ConsistencyCheck', slot.transcript, check) !== undefined)
-      valid.add(check.sender);
+    const identity = identityKeys(config)[sender]!;
+    if (verifySigned(primitives, identity, 'ConsistencyCheck', slot.transcript, check) === undefined)
+      continue;
+    valid.add(sender);
+    if (holds) holders += 1;
   }
-  return valid.size;
+  return { holders, all: valid.size };
 }
 
 function tryDecode(bytes: Uint8Array): ConsistencyCheck | undefined {

@@ -2,7 +2,7 @@ import { equalBytes } from '@noble/ciphers/utils.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Primitives } from '../../crypto/primitives.js';
 import { identityKeys } from '../block.js';
-import { dealers, shareholders, survivesCut, survivorFloor } from '../graph.js';
+import { dealers, shareholders, survivesCut, survivorFloor, survivorQuorum } from '../graph.js';
 import {
   type ConsistencyCheck,
   decodeConsistencyCheck,
@@ -183,32 +183,31 @@ export function receiveConsistency<State extends RoundState>(
 }
 
 /**
- * Who is asked to unmask, each with the signatures of its own shareholders, or an abort: a member with fewer than t
- * of them would not answer, and fewer than t answers open nothing.
+ * Who is asked to unmask, each with the signatures of its own shareholders and of as many others as make a quorum, or
+ * an abort: a member with fewer would not answer, and fewer than t answers open nothing.
  */
 export function closeConsistency(
   state: CheckingRound,
 ): { kind: 'ready'; state: UnmaskingRound; checksFor: ReadonlyMap<string, readonly Uint8Array[]> } | Aborted {
   const { block, checks, survivors, threshold } = state;
+  const signed = survivors.filter((member) => checks[member] !== null);
+  const need = Math.max(threshold, survivorQuorum(block.config, block.graph));
   const checksFor = new Map<string, readonly Uint8Array[]>();
   const asked: number[] = [];
   for (const member of survivors) {
-    const holders = shareholders(block.graph, member);
-    const held = holders.filter((holder) => checks[holder] !== null);
+    const holders = new Set(shareholders(block.graph, member));
+    const held = signed.filter((holder) => holders.has(holder));
     // A member takes its own signature for granted.
-    const counted = held.length + (holders.includes(member) && !held.includes(member) ? 1 : 0);
-    if (counted < threshold) continue;
+    const own = checks[member] === null ? 1 : 0;
+    if (held.length + (holders.has(member) ? own : 0) < threshold) continue;
+    if (signed.length + own < need) continue;
     asked.push(member);
-    checksFor.set(block.config.members[member]!.id, present(held.map((holder) => checks[holder]!)));
+    const others = signed.filter((holder) => !holders.has(holder)).slice(0, Math.max(0, need - held.length));
+    const relayed = [...held, ...others].map((holder) => checks[holder]!);
+    checksFor.set(block.config.members[member]!.id, present(relayed));
   }
   if (asked.length < threshold)
-    return {
-      kind: 'aborted',
-      reason: 'TooFewChecks',
-      have: present(checks).length,
-      need: threshold,
-      members: [],
-    };
+    return { kind: 'aborted', reason: 'TooFewChecks', have: signed.length, need, members: [] };
   const answers = block.config.members.map(() => null);
   return { kind: 'ready', state: { ...state, kind: 'unmasking', asked, answers }, checksFor };
 }

@@ -34,7 +34,7 @@ export function weatherOf(dice: Dice, setsUp: boolean): Weather {
   const often = (...rates: number[]): number => dice.pick([0, 0, ...rates]);
   return {
     drop: often(0.02, 0.08, 0.2),
-    duplicate: often(0.1, 0.4),
+    duplicate: often(0.1, 0.3),
     late: often(0.03, 0.1, 0.3),
     spoilAnswer: often(0.02, 0.1),
     // A set-up has few requests, and most of the refusals there are.
@@ -70,7 +70,7 @@ export class Line {
   send(now: number, parcel: Parcel): void {
     const { dice, weather } = this;
     if ('bytes' in parcel && parcel.ask === 'advert') this.#adverts.push(parcel.bytes);
-    const copies = dice.chance(weather.duplicate) ? dice.between(2, 3) : 1;
+    const copies = dice.chance(weather.duplicate) ? 2 : 1;
     if (copies > 1) this.count('fault duplicated', parcel);
     for (let i = 0; i < copies; i++) {
       if (dice.chance(weather.drop)) {

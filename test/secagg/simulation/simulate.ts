@@ -58,7 +58,7 @@ async function play(seed: number, options: Options, happened: Map<string, number
     log?.(`${String(now).padStart(4)}  ${what}${detail === undefined ? '' : `: ${detail}`}`);
   };
 
-  const setsUp = dice.chance(0.08);
+  const setsUp = dice.chance(0.06);
   const cohort = setsUp ? dice.pick(COHORTS.filter(({ n }) => n <= 6)) : dice.weighted(COHORTS);
   const calm = dice.chance(0.05);
   const weather = calm ? CALM : weatherOf(dice, setsUp);
@@ -72,9 +72,9 @@ async function play(seed: number, options: Options, happened: Map<string, number
       : dice.pick(['one-wrong-share', 'wrong-secret']);
   const eagerDisk = cohort.n <= 6 && dice.chance(0.15);
   const policy: Policy = {
-    sumsWanted: dice.pick([1, 1, 2, SLOTS]),
+    sumsWanted: dice.pick([1, 1, 1, 2, SLOTS]),
     cutOff: calm ? 24 : dice.between(8, 24),
-    askEvery: dice.between(3, 7),
+    askEvery: dice.between(4, 8),
     groupCommit: dice.pick([1, 1, 2, 3]),
     expects: dice.pick(['everybody', 'who answered']),
     restartBurnsSlot: dice.chance(0.2),

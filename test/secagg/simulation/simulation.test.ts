@@ -180,12 +180,12 @@ describe('simulated schedules of faults, hazards S5, S9, S13, S17 to S20', () =>
     ['members restart from an older state', /two different messages/],
   ])('positive control: a variant that %s is caught', async (broken, how) => {
     const caught: string[] = [];
-    for (const seed of first(400))
+    for (let seed = 0; seed < 400 && caught.length < 3; seed++)
       await simulate(seed, { broken }).catch((error: unknown) => {
         if (!(error instanceof ScheduleFailed)) throw error;
         caught.push(error.message);
       });
-    expect(caught.length).toBeGreaterThan(0);
+    expect(caught.length, 'of 400 schedules').toBe(3);
     for (const message of caught) expect(message).toMatch(how);
   });
 });
