@@ -40,16 +40,16 @@ const cohort = (
 ): Cohort => ({ n, minSurvivors, maxColluders, graph, weight });
 
 export const COHORTS: readonly Cohort[] = [
-  cohort(3, 3, 1, 'complete', 550),
-  cohort(4, 3, 1, 'complete', 250),
-  cohort(5, 3, 1, 'complete', 70),
+  cohort(3, 3, 1, 'complete', 650),
+  cohort(4, 3, 1, 'complete', 220),
+  cohort(5, 3, 1, 'complete', 60),
   cohort(5, 4, 2, 'complete', 40),
   cohort(6, 4, 1, 'complete', 40),
   cohort(7, 6, 1, 'harary', 25),
   cohort(8, 6, 1, 'harary', 15),
   cohort(9, 6, 2, 'complete', 5),
   cohort(12, 9, 1, 'harary', 4),
-  cohort(20, 16, 1, 'harary', 1.5),
+  cohort(20, 16, 1, 'harary', 1),
   cohort(40, 34, 2, 'harary', 0.5),
   cohort(40, 30, 1, 'complete', 0.5),
 ];
