@@ -52,6 +52,8 @@ export interface ProcessFederation {
   run(options: Readonly<Record<string, unknown>>): Promise<string>;
   /** Follows a run to its end; gives the last progress line. */
   finished(runId: string): Promise<Line>;
+  /** When so many sums of the run are there. */
+  reached(runId: string, step: number): Promise<void>;
   /** A file with an auditor's or application's token. */
   token(role: 'auditor' | 'application'): Promise<readonly string[]>;
   end(): Promise<void>;
@@ -183,6 +185,17 @@ export async function processFederation(
       ]);
       await processes.run('approver', ['run', 'approve', String(run?.runId), ...as('approver')]);
       return String(run?.runId);
+    },
+    async reached(runId, step) {
+      const watching = processes.start('watch', ['run', 'watch', runId, ...as('operator')]);
+      await new Promise<void>((resolve) => {
+        watching.onLine((line) => {
+          if (line.event === 'progress' && Number(line.step) >= step) resolve();
+        });
+        void watching.ended.then(() => resolve());
+      });
+      watching.kill();
+      await watching.ended;
     },
     async finished(runId) {
       const watching = processes.start('watch', ['run', 'watch', runId, ...as('operator')]);
