@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { nodePrimitives } from '../src/crypto/nodePrimitives.js';
 import { KEYSTREAM_PIECE_WORDS } from '../src/crypto/primitives.js';
 import { ringPiece } from '../src/crypto/ringPiece.js';
-import type { Graph } from '../src/secagg/index.js';
+import { type Graph, quorumOf } from '../src/secagg/graph.js';
 import type { SecaggCase } from './secaggCase.js';
 
 /** Milliseconds of CPU time for one operation in the fastest form that Node has, keys parsed beforehand. */
@@ -66,7 +66,7 @@ export function measureUnits(dimension: number): Units {
  * signatures with the digest of the vector that they cover. `withoutDigestsMs` leaves that digest out.
  */
 export function floorOf(
-  { members: n, drops, rounds }: SecaggCase,
+  { members: n, maxColluders, drops, rounds }: SecaggCase,
   graph: Pick<Graph, 'kind' | 'shareholders' | 'threshold'>,
   measured: readonly Units[],
 ): Floor {
@@ -74,9 +74,10 @@ export function floorOf(
   const slots = rounds === 1 ? 1 : rounds + 1;
   const degree = graph.kind === 'harary' ? graph.shareholders : n - 1;
   const alive = n - drops;
+  const signatures = Math.max(graph.threshold, quorumOf(n, maxColluders));
   const agreements = Math.round((drops * degree * alive) / (n - 1));
   const masked = (streams: number) => streams * (unit('aes') + unit('add'));
-  const clientMs = masked(1 + degree) + 3 * unit('sign') + (graph.threshold - 1) * unit('verify');
+  const clientMs = masked(1 + degree) + 3 * unit('sign') + (signatures - 1) * unit('verify');
   const coordinatorMs =
     masked(alive + agreements) +
     alive * unit('fold') +

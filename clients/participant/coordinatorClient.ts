@@ -1,13 +1,12 @@
 import { createClient } from 'graphql-sse';
-import type { Json } from '../../src/crypto/canonical.js';
 import { signRequest } from '../../src/crypto/httpSignature.js';
 import type { Rng } from '../../src/crypto/rng.js';
-import type { Phase, Task, Ticket } from '../../src/federation/service.js';
-import type { SumQuery } from '../../src/privacy/sumQuery.js';
+import type { Phase, Task } from '../../src/federation/service.js';
 import { ParticipantError } from './errors.js';
 import type { Identity } from './home.js';
 import type { AnnouncedRun } from './policy.js';
 import type { PublicSource } from './session.js';
+import { readTask, TASKS, type WireTask } from './wireTask.js';
 
 /** The coordinator over HTTP, every request signed with the identity key (RFC 9421). */
 export interface CoordinatorClient extends PublicSource {
@@ -33,18 +32,6 @@ export interface AnnouncedCharter {
   readonly status: string;
   readonly signedBy: readonly string[];
 }
-
-const TASKS = `subscription {
-  tasks {
-    __typename
-    ... on AdvertiseKeysTask { blockId runId config upload { path maxBytes } }
-    ... on ShareKeysTask { blockId adverts upload { path maxBytes } }
-    ... on ReceiveSharesTask { blockId bundle }
-    ... on MaskedInputTask { blockId slot runId roundId step attempt query expected upload { path maxBytes } }
-    ... on ConsistencyCheckTask { blockId slot survivors upload { path maxBytes } }
-    ... on UnmaskingTask { blockId slot checks upload { path maxBytes } }
-  }
-}`;
 
 const FAILURE = '... on Failure { code message }';
 
@@ -279,67 +266,4 @@ const PHASE_NAMES: Readonly<Record<Phase, string>> = {
 function addressOf(task: Task) {
   if (task.kind === 'receive-shares') throw new TypeError('receive-shares wants no answer');
   return { blockId: task.blockId, slot: 'slot' in task ? task.slot : -1, phase: PHASE_NAMES[task.kind] };
-}
-
-/** A task as JSON carries it: bytes are base64. */
-type WireTask =
-  | { __typename: 'AdvertiseKeysTask'; blockId: string; runId: string; config: Json; upload: Ticket }
-  | { __typename: 'ShareKeysTask'; blockId: string; adverts: string[]; upload: Ticket }
-  | { __typename: 'ReceiveSharesTask'; blockId: string; bundle: string }
-  | {
-      __typename: 'MaskedInputTask';
-      blockId: string;
-      slot: number;
-      runId: string;
-      roundId: string;
-      step: number;
-      attempt: number;
-      query: SumQuery;
-      expected: string[];
-      upload: Ticket;
-    }
-  | { __typename: 'ConsistencyCheckTask'; blockId: string; slot: number; survivors: string[]; upload: Ticket }
-  | { __typename: 'UnmaskingTask'; blockId: string; slot: number; checks: string[]; upload: Ticket };
-
-function readTask(wire: WireTask): Task {
-  const bytes = (text: string) => new Uint8Array(Buffer.from(text, 'base64'));
-  switch (wire.__typename) {
-    case 'AdvertiseKeysTask':
-      return {
-        kind: 'advertise-keys',
-        blockId: wire.blockId,
-        runId: wire.runId,
-        config: wire.config,
-        upload: wire.upload,
-      };
-    case 'ShareKeysTask':
-      return {
-        kind: 'share-keys',
-        blockId: wire.blockId,
-        adverts: wire.adverts.map(bytes),
-        upload: wire.upload,
-      };
-    case 'ReceiveSharesTask':
-      return { kind: 'receive-shares', blockId: wire.blockId, bundle: bytes(wire.bundle) };
-    case 'MaskedInputTask': {
-      const { __typename: _, ...task } = wire;
-      return { kind: 'masked-input', ...task };
-    }
-    case 'ConsistencyCheckTask':
-      return {
-        kind: 'consistency-check',
-        blockId: wire.blockId,
-        slot: wire.slot,
-        survivors: wire.survivors,
-        upload: wire.upload,
-      };
-    case 'UnmaskingTask':
-      return {
-        kind: 'unmasking',
-        blockId: wire.blockId,
-        slot: wire.slot,
-        checks: wire.checks.map(bytes),
-        upload: wire.upload,
-      };
-  }
 }

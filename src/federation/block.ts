@@ -23,7 +23,6 @@ import { PHASES, type Phase } from './service.js';
 export interface LiveBlock {
   readonly record: BlockRecord;
   readonly state: ReadyBlock;
-  readonly threshold: number;
   /** Who has answered so far: whoever was lost in one round is left out of the next, and rejoins at the next block. */
   active: readonly string[];
   nextSlot: number;
@@ -259,7 +258,6 @@ function readyBlock(
   return {
     record,
     state: shared.state,
-    threshold: shared.state.graph.threshold,
     active: shared.members,
     nextSlot: record.nextSlot,
   };

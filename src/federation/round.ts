@@ -160,7 +160,7 @@ export async function playRound(
   const checking = row.phase === 'masked-input' ? await collectInputs() : await restoreSum();
   if ('reason' in checking)
     return aborted(
-      { answersHeld: 0, threshold: block.threshold },
+      { answersHeld: 0, threshold: block.state.graph.threshold },
       `${checking.reason}: ${checking.have} of ${checking.need}`,
     );
 

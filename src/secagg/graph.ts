@@ -1,5 +1,6 @@
 import { assertBytes, type Primitives } from '../crypto/primitives.js';
 import { type HararyPlan, hararyPlan } from './cohortPlan.js';
+import { memoize } from './memo.js';
 
 /** Who shares a mask with whom, who holds shares of whose secrets. Plain data; members are roster indices. */
 export interface Graph {
@@ -29,7 +30,7 @@ export function graphKindFor(members: number): Graph['kind'] {
  * both the seed and the key of one member (Bonawitz et al. 2017, 6.2).
  */
 export function shareThreshold(shareholders: number, maxColluders: number): number {
-  return Math.max(Math.ceil((2 * shareholders) / 3), Math.floor((shareholders + maxColluders) / 2) + 1);
+  return Math.max(Math.ceil((2 * shareholders) / 3), quorumOf(shareholders, maxColluders));
 }
 
 /** Every member is a shareholder of every member, itself included: k = n. */
@@ -137,19 +138,12 @@ interface Lookup {
   readonly adjacency: Map<number, Adjacency>;
 }
 /** Derived from the graph, hence not in it: a graph stays plain data, and a coordinator asks n times. */
-const lookups = new WeakMap<Graph, Lookup>();
-
-function lookupOf(graph: Graph): Lookup {
-  let lookup = lookups.get(graph);
-  if (lookup === undefined) {
-    lookup = {
-      place: new Map(graph.order.map((member, place) => [member, place])),
-      adjacency: new Map(),
-    };
-    lookups.set(graph, lookup);
-  }
-  return lookup;
-}
+const lookupOf = memoize(
+  ({ order }: Graph): Lookup => ({
+    place: new Map(order.map((member, place) => [member, place])),
+    adjacency: new Map(),
+  }),
+);
 
 /** Throws RangeError for somebody who is not in the graph. */
 function adjacencyOf(graph: Graph, member: number): Adjacency {
@@ -243,7 +237,7 @@ export function abscissa(member: number): number {
  * Signatures on one set of survivors that a member wants to see before it answers, from anywhere in the block: more
  * than half of all that advertised and their colluders, so that no other set of the slot can have as many. The t
  * signatures of a member's own shareholders hold within its neighbourhood only: on a ring, two distant regions could be
- * shown two sets and open the sum of neither (on the complete graph t is never below this).
+ * shown two sets, and a sum be opened that is of neither (on the complete graph t is never below this).
  */
 export function survivorQuorum(config: { readonly maxColluders: number }, graph: Graph): number {
   return quorumOf(graph.order.length, config.maxColluders);

@@ -94,7 +94,7 @@ def plan(n, C, D):
         c, q = least(n, C, k, n * n * 2**103, False), least(n, D, k, n * n * 2**19, True)
         low, high = -(-(k + e) // 2), k + 1 - s
         if low <= high and c <= k + 1 - q:
-            return [k, min(max(-(-2 * k // 3), low), high), c]
+            return [k, low, c]
     return None
 
 class Graph:

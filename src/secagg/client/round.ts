@@ -250,7 +250,8 @@ function countChecks(
     const { sender } = check;
     if (valid.has(sender) || !alive.has(sender)) continue;
     const holds = holding.has(sender);
-    if (holds ? holders >= graph.threshold && valid.size >= quorum : valid.size >= quorum) continue;
+    // A quorum is there: only shareholders are wanted still.
+    if (!holds && valid.size >= quorum) continue;
     if (!equalBytes(check.survivors, signed)) continue;
     const identity = identityKeys(config)[sender]!;
     if (verifySigned(primitives, identity, 'ConsistencyCheck', slot.transcript, check) === undefined)

@@ -1,7 +1,7 @@
 import { equalBytes } from '@noble/ciphers/utils.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Primitives } from '../../crypto/primitives.js';
-import { identityKeys } from '../block.js';
+import { identityKeys, memberIds } from '../block.js';
 import { dealers, shareholders, survivesCut, survivorFloor, survivorQuorum } from '../graph.js';
 import {
   type ConsistencyCheck,
@@ -22,7 +22,6 @@ import {
 } from '../round.js';
 import { type MessageKind, type Signed, verifySigned } from '../signing.js';
 import { MalformedMessage } from '../wire.js';
-import { present } from './block.js';
 import type {
   Aborted,
   CheckingRound,
@@ -145,7 +144,7 @@ function foldedDigest({ members }: RunningSum, id: string): string | undefined {
 export function closeMaskedInputs(
   state: CollectingRound,
 ): { kind: 'ready'; state: CheckingRound; survivors: readonly string[] } | Aborted {
-  const { block, context, running, expected } = state;
+  const { block, running, expected } = state;
   const survivors = expected.filter(
     (member) => foldedDigest(running, block.config.members[member]!.id) !== undefined,
   );
@@ -157,7 +156,7 @@ export function closeMaskedInputs(
   return {
     kind: 'ready',
     state: { ...state, kind: 'checking', survivors, checks: block.config.members.map(() => null) },
-    survivors: context.expected.filter((id) => foldedDigest(running, id) !== undefined),
+    survivors: memberIds(block.config, survivors),
   };
 }
 
@@ -204,7 +203,7 @@ export function closeConsistency(
     asked.push(member);
     const others = signed.filter((holder) => !holders.has(holder)).slice(0, Math.max(0, need - held.length));
     const relayed = [...held, ...others].map((holder) => checks[holder]!);
-    checksFor.set(block.config.members[member]!.id, present(relayed));
+    checksFor.set(block.config.members[member]!.id, relayed);
   }
   if (asked.length < threshold)
     return { kind: 'aborted', reason: 'TooFewChecks', have: signed.length, need, members: [] };
