@@ -123,6 +123,14 @@ export function createProcesses(logDir: string): Processes {
   };
 }
 
+/** Two at a time: this machine may have two cores only. */
+export async function inPairs<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (let i = 0; i < items.length; i += 2)
+    results.push(...(await Promise.all(items.slice(i, i + 2).map(work))));
+  return results;
+}
+
 function parseLine(text: string): Line | undefined {
   try {
     return JSON.parse(text) as Line;
