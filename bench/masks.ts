@@ -14,7 +14,8 @@ const RUNS = 15;
 /**
  * Wall time a mask of 2^20 words: the calling thread, worker threads, and the floors, all measured in turn in each
  * run, since a machine that others use is only fair to what runs in the same moment. `plain loop` is what a thread
- * does without WebAssembly's SIMD. Then the agreements and the folding of packed vectors.
+ * does without WebAssembly's SIMD. Then the agreements, and the folding and packing of vectors, `plainPack` likewise
+ * without WebAssembly.
  */
 export async function* benchMasks(): AsyncIterable<object> {
   const masks = Array.from(
@@ -58,11 +59,16 @@ export async function* benchMasks(): AsyncIterable<object> {
   for (const modulusBits of [32, 24, 20]) {
     const packed = packBits(target, modulusBits);
     const sum = new Uint32Array(WORDS);
+    const room = new Uint8Array(packed.length);
     yield* compare(
       'fold',
       { words: WORDS, modulusBits, bytes: packedBytes(WORDS, modulusBits), unit: 'ms a vector' },
       1,
-      { addPacked: () => addPacked(sum, packed, modulusBits), packBits: () => packBits(target, modulusBits) },
+      {
+        addPacked: () => addPacked(sum, packed, modulusBits),
+        packBits: () => packBits(target, modulusBits, room),
+        plainPack: () => packWith(plain, target, modulusBits, room),
+      },
     );
   }
   await Promise.all([two.close(), all.close()]);
@@ -110,6 +116,15 @@ function addWith(piece: RingPiece, target: Uint32Array, masks: readonly MaskStre
       piece.add(KEYSTREAM_PIECE_WORDS);
     }
     part.set(piece.sum);
+  }
+}
+
+function packWith(piece: RingPiece, elements: Uint32Array, modulusBits: number, into: Uint8Array): void {
+  for (let from = 0; from < WORDS; from += KEYSTREAM_PIECE_WORDS) {
+    piece.sum.set(elements.subarray(from, from + KEYSTREAM_PIECE_WORDS));
+    piece.pack(KEYSTREAM_PIECE_WORDS, modulusBits);
+    const packed = packedBytes(KEYSTREAM_PIECE_WORDS, modulusBits);
+    into.set(piece.incoming.subarray(0, packed), (from * modulusBits) / 8);
   }
 }
 

@@ -33,7 +33,7 @@ import {
   shareBundle,
   unmask,
 } from '../src/secagg/index.js';
-import { floorOf, measureCores, measureUnits } from './secaggFloor.js';
+import { type FloorSamples, floorOf, floorSamples, measureCores, median } from './secaggFloor.js';
 
 /** One case of `benchSecagg`, a JSON argument, in a process of its own, so that its peak memory is its own. */
 export interface SecaggCase {
@@ -51,6 +51,8 @@ export interface SecaggCase {
 const DIGEST = 'ab'.repeat(32);
 const MODULUS_BITS = 32;
 const PROMISE = 'restart-abandons';
+/** Of the floor, at most, in the members' turns of one round. */
+const SAMPLES = 50;
 const masks = createMaskThreads();
 
 /** CPU time of the whole process, threads included, and wall time, summed over what one side did. */
@@ -147,6 +149,7 @@ async function playRound(
   slot: number,
   client: readonly Meter[],
   server: Meter,
+  floor: FloorSamples,
 ): Promise<void> {
   const { drops, dimension } = play;
   const context: RoundContext = { ...block.context, slot, round: `round-${slot}` };
@@ -155,6 +158,7 @@ async function playRound(
   let collecting = await server.time(() => openRound(nodePrimitives, block.ready, context));
   const states: ReadyMember[] = [];
   for (const [i, party] of alive.entries()) {
+    if (i % Math.ceil(alive.length / SAMPLES) === 0) floor.sample();
     vector.fill(i);
     const masked = await client[drops + i]!.time(() =>
       createMaskedInput(party, block.members[drops + i]!, context, vector),
@@ -180,7 +184,9 @@ async function playRound(
       accept(receiveUnmasking(nodePrimitives, unmasking, answer.outbound.release(PROMISE))),
     );
   }
+  floor.sample();
   const outcome = await server.time(() => unmask(nodePrimitives, masks, unmasking));
+  floor.sample();
   const expected = ((alive.length * (alive.length - 1)) / 2) >>> 0;
   if (outcome.kind === 'aborted') throw new Error(`the round was aborted: ${outcome.reason}`);
   if (outcome.sum.some((x) => x !== expected)) throw new Error('the sum is wrong');
@@ -196,81 +202,74 @@ function accept<State>(received: Received<State>): State {
   return received.state;
 }
 
-export const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;
-
 const round1 = (value: number): number => Math.round(value * 10) / 10;
 const round3 = (value: number): number => Math.round(value * 1000) / 1000;
 
+/** One side's figures of one round, beside the floor as it was then. */
+interface Timed {
+  readonly cpuMs: number;
+  readonly wallMs: number;
+  readonly floorMs: number;
+  readonly withoutDigestsMs: number;
+  readonly cores: number;
+}
+
 async function main(play: SecaggCase): Promise<void> {
   const meters = (count: number) => Array.from({ length: count }, () => new Meter());
-  const before = measureUnits(play.dimension);
+  const floor = floorSamples(play.dimension);
+  floor.sample();
   const setUpClient = meters(play.members);
   const setUpServer = new Meter();
   const block = await setUp(play, setUpClient, setUpServer);
   const { graph } = block.ready;
-  const clients: Meter[] = [];
-  const servers: Meter[] = [];
-  const rounds = play.rounds === 1 ? 1 : play.rounds + 1;
-  for (let slot = 0; slot < rounds; slot++) {
+  floor.sample();
+  const setUpFloor = floorOf(play, graph, floor.take());
+  const rounds: Record<'client' | 'coordinator', Timed>[] = [];
+  const count = play.rounds === 1 ? 1 : play.rounds + 1;
+  for (let slot = 0; slot < count; slot++) {
     const client = meters(play.members);
     const server = new Meter();
-    await playRound(play, block, slot, client, server);
-    if (rounds > 1 && slot === 0) continue;
-    clients.push(...client.slice(play.drops));
-    servers.push(server);
+    await playRound(play, block, slot, client, server, floor);
+    const cores = await measureCores();
+    const floors = floorOf(play, graph, floor.take());
+    if (count > 1 && slot === 0) continue;
+    const alive = client.slice(play.drops);
+    const side = (name: 'client' | 'coordinator', cpuMs: number, wallMs: number): Timed => {
+      const { cpuMs: floorMs, withoutDigestsMs } = floors[name];
+      return { cpuMs, wallMs, floorMs, withoutDigestsMs, cores };
+    };
+    rounds.push({
+      client: side('client', median(alive.map((m) => m.cpuMs)), median(alive.map((m) => m.wallMs))),
+      coordinator: side('coordinator', server.cpuMs, server.wallMs),
+    });
   }
-  const units = [before, measureUnits(play.dimension)];
-  const floor = floorOf(play, graph, units);
-  const cores = await measureCores();
-  const side = (name: 'client' | 'coordinator', setUpMs: number, cpu: number[], wall: number[]) => {
-    const cpuMs = median(cpu);
-    const wallMs = median(wall);
-    const { cpuMs: floorMs, withoutDigestsMs } = floor[name];
-    return {
+  for (const name of ['client', 'coordinator'] as const) {
+    const of = (value: (timed: Timed) => number) => median(rounds.map((round) => value(round[name])));
+    const setUpMs = name === 'client' ? median(setUpClient.map(({ cpuMs }) => cpuMs)) : setUpServer.cpuMs;
+    const line = {
       bench: `secagg, ${name}`,
       ...play,
       degree: graph.kind === 'harary' ? graph.shareholders : play.members - 1,
       threshold: graph.threshold,
       modulusBits: MODULUS_BITS,
-      roundCpuMs: round1(cpuMs),
-      roundWallMs: round1(wallMs),
-      floorCpuMs: round1(floorMs),
-      cores: round3(cores),
-      floorTwoCoresMs: round1(floorMs / cores),
-      cpuRatio: round3(cpuMs / floorMs),
-      wallToTwoCores: round3(wallMs / (floorMs / cores)),
-      floorWithoutDigestsMs: round1(withoutDigestsMs),
+      roundCpuMs: round1(of(({ cpuMs }) => cpuMs)),
+      roundWallMs: round1(of(({ wallMs }) => wallMs)),
+      floorCpuMs: round1(of(({ floorMs }) => floorMs)),
+      cores: round3(of(({ cores }) => cores)),
+      floorTwoCoresMs: round1(of(({ floorMs, cores }) => floorMs / cores)),
+      cpuRatio: round3(of(({ cpuMs, floorMs }) => cpuMs / floorMs)),
+      wallToTwoCores: round3(of(({ wallMs, floorMs, cores }) => (wallMs * cores) / floorMs)),
+      floorWithoutDigestsMs: round1(of(({ withoutDigestsMs }) => withoutDigestsMs)),
       setUpCpuMs: round1(setUpMs),
-      setUpFloorMs: round1(floor[name].setUpMs),
+      setUpFloorMs: round1(setUpFloor[name].setUpMs),
       peakRssMiB: Math.round(process.resourceUsage().maxRSS / 1024),
       uploadBytes: maskedInputBytes(play.dimension, MODULUS_BITS),
     };
-  };
-  const perClient = (pick: (meter: Meter) => number) => clients.map(pick);
-  console.log(
-    JSON.stringify(
-      side(
-        'client',
-        median(setUpClient.map(({ cpuMs }) => cpuMs)),
-        perClient(({ cpuMs }) => cpuMs),
-        perClient(({ wallMs }) => wallMs),
-      ),
-    ),
-  );
-  console.log(
-    JSON.stringify({
-      ...side(
-        'coordinator',
-        setUpServer.cpuMs,
-        servers.map(({ cpuMs }) => cpuMs),
-        servers.map(({ wallMs }) => wallMs),
-      ),
-      roundsPerSecond: round3(
-        1000 / (median(servers.map((m) => m.wallMs)) + median(clients.map((m) => m.wallMs))),
-      ),
-    }),
-  );
+    const roundsPerSecond = round3(
+      1000 / median(rounds.map((round) => round.coordinator.wallMs + round.client.wallMs)),
+    );
+    console.log(JSON.stringify(name === 'client' ? line : { ...line, roundsPerSecond }));
+  }
   await masks.close();
 }
 

@@ -33,10 +33,21 @@ interface SideFloor {
   readonly setUpMs: number;
 }
 
-const REPEATS = 9;
-const SMALL = 200;
+/** Small operations timed together: one alone is below what a clock of CPU time tells. */
+const SMALL = 20;
 
-export function measureUnits(dimension: number): Units {
+/**
+ * The units of one size of vector, sampled all along what they are held against: a shared machine is at one minute
+ * twice as fast as at the next.
+ */
+export interface FloorSamples {
+  /** Times every operation once: about 10 ms at a million words. */
+  sample(): void;
+  /** The median of each since the last call, which starts anew. Throws RangeError if nothing was sampled. */
+  take(): Units;
+}
+
+export function floorSamples(dimension: number): FloorSamples {
   const key = new Uint8Array(32).fill(7);
   const publicKey = nodePrimitives.x25519PublicKey(new Uint8Array(32).fill(9));
   const identity = nodePrimitives.ed25519PublicKey(key);
@@ -46,18 +57,33 @@ export function measureUnits(dimension: number): Units {
   const bytes = new Uint8Array(dimension * 4);
   const from = new Uint32Array(dimension).fill(3);
   const into = new Uint32Array(dimension).fill(1);
-  const small = (act: () => unknown) =>
-    cpuMs(() => {
-      for (let i = 0; i < SMALL; i++) act();
-    }) / SMALL;
-  return {
-    aes: cpuMs(() => keystream(key, dimension, piece.incoming)),
-    add: cpuMs(() => addOnly(dimension, piece)),
-    fold: cpuMs(() => foldOnly(from, into, piece)),
-    digest: cpuMs(() => createHash('sha256').update(bytes).digest()),
+  const small = (act: () => unknown) => () => {
+    for (let i = 0; i < SMALL; i++) act();
+  };
+  const operations: Record<keyof Units, () => unknown> = {
+    aes: () => keystream(key, dimension, piece.incoming),
+    add: () => addOnly(dimension, piece),
+    fold: () => foldOnly(from, into, piece),
+    digest: () => createHash('sha256').update(bytes).digest(),
     x25519: small(() => nodePrimitives.x25519SharedSecret(key, publicKey)),
     sign: small(() => nodePrimitives.ed25519Sign(key, message)),
     verify: small(() => nodePrimitives.ed25519Verify(identity, message, signature)),
+  };
+  const divisors: Partial<Record<keyof Units, number>> = { x25519: SMALL, sign: SMALL, verify: SMALL };
+  const names = Object.keys(operations) as (keyof Units)[];
+  // The first of each is not counted: it finds nothing compiled and nothing in the cache.
+  for (const name of names) operations[name]();
+  let samples: Units[] = [];
+  const all = (value: (name: keyof Units) => number) =>
+    Object.fromEntries(names.map((name) => [name, value(name)])) as unknown as Units;
+  return {
+    sample: () => void samples.push(all((name) => cpuMs(operations[name]) / (divisors[name] ?? 1))),
+    take() {
+      if (samples.length === 0) throw new RangeError('no sample was taken of the floor');
+      const taken = samples;
+      samples = [];
+      return all((name) => median(taken.map((units) => units[name])));
+    },
   };
 }
 
@@ -68,31 +94,30 @@ export function measureUnits(dimension: number): Units {
 export function floorOf(
   { members: n, maxColluders, drops, rounds }: SecaggCase,
   graph: Pick<Graph, 'kind' | 'shareholders' | 'threshold'>,
-  measured: readonly Units[],
+  units: Units,
 ): Floor {
-  const unit = (name: keyof Units) => Math.min(...measured.map((units) => units[name]));
   const slots = rounds === 1 ? 1 : rounds + 1;
   const degree = graph.kind === 'harary' ? graph.shareholders : n - 1;
   const alive = n - drops;
   const signatures = Math.max(graph.threshold, quorumOf(n, maxColluders));
   const agreements = Math.round((drops * degree * alive) / (n - 1));
-  const masked = (streams: number) => streams * (unit('aes') + unit('add'));
-  const clientMs = masked(1 + degree) + 3 * unit('sign') + (signatures - 1) * unit('verify');
+  const masked = (streams: number) => streams * (units.aes + units.add);
+  const clientMs = masked(1 + degree) + 3 * units.sign + (signatures - 1) * units.verify;
   const coordinatorMs =
     masked(alive + agreements) +
-    alive * unit('fold') +
-    (agreements + drops) * unit('x25519') +
-    3 * alive * unit('verify');
+    alive * units.fold +
+    (agreements + drops) * units.x25519 +
+    3 * alive * units.verify;
   return {
     client: {
-      cpuMs: clientMs + unit('digest'),
+      cpuMs: clientMs + units.digest,
       withoutDigestsMs: clientMs,
-      setUpMs: (1 + slots + degree * (slots + 1)) * unit('x25519') + 2 * unit('sign') + n * unit('verify'),
+      setUpMs: (1 + slots + degree * (slots + 1)) * units.x25519 + 2 * units.sign + n * units.verify,
     },
     coordinator: {
-      cpuMs: coordinatorMs + alive * unit('digest'),
+      cpuMs: coordinatorMs + alive * units.digest,
       withoutDigestsMs: coordinatorMs,
-      setUpMs: 2 * n * unit('verify'),
+      setUpMs: 2 * n * units.verify,
     },
   };
 }
@@ -100,12 +125,12 @@ export function floorOf(
 /** Wall time of one thread's AES over that of two threads that do as much each: 2 where there are two whole cores. */
 export async function measureCores(): Promise<number> {
   const ratios: number[] = [];
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < 3; i++) {
     const alone = await aesThreads(1);
     const together = await aesThreads(2);
     ratios.push((2 * alone) / together);
   }
-  return Math.min(2, ratios.sort((a, b) => a - b)[2]!);
+  return Math.min(2, median(ratios));
 }
 
 const AES_THREAD = `
@@ -156,14 +181,12 @@ function foldOnly(from: Uint32Array, into: Uint32Array, piece: ReturnType<typeof
   }
 }
 
-/** The median of several, after one that is not counted. */
-function cpuMs(act: () => void): number {
-  const times: number[] = [];
-  for (let i = 0; i <= REPEATS; i++) {
-    const before = process.cpuUsage();
-    act();
-    const { user, system } = process.cpuUsage(before);
-    if (i > 0) times.push((user + system) / 1000);
-  }
-  return times.sort((a, b) => a - b)[REPEATS >> 1]!;
+function cpuMs(act: () => unknown): number {
+  const before = process.cpuUsage();
+  act();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
 }
+
+export const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[values.length >> 1] ?? Number.NaN;

@@ -1,5 +1,4 @@
 import { isLE } from '@noble/ciphers/utils.js';
-import { littleEndianBytes } from '../crypto/littleEndian.js';
 import { KEYSTREAM_PIECE_WORDS } from '../crypto/primitives.js';
 import { ringPiece, wipe } from '../crypto/ringPiece.js';
 import { MalformedMessage } from './wire.js';
@@ -17,7 +16,7 @@ export function ringMask(modulusBits: number): number {
 /**
  * Element i occupies bits [i·b, (i+1)·b) of the little-endian bit string; the last byte is padded with zeros.
  * Only the low b bits of an element are taken.
- * @param into where to write, `packedBytes` long; by default a fresh array.
+ * @param into where to write, `packedBytes` long and no part of `elements`; by default a fresh array.
  */
 export function packBits(
   elements: Uint32Array,
@@ -28,24 +27,15 @@ export function packBits(
     into.set(new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength));
     return into;
   }
-  const mask = ringMask(modulusBits);
-  const words = new Uint32Array(Math.ceil((elements.length * modulusBits) / 32));
-  let pending = 0;
-  let filled = 0;
-  let at = 0;
-  for (let i = 0; i < elements.length; i++) {
-    const element = elements[i]! & mask;
-    pending |= element << filled;
-    filled += modulusBits;
-    if (filled >= 32) {
-      words[at++] = pending;
-      filled -= 32;
-      // A shift by 32 would be a shift by 0: nothing of the element is left over when the word was just full.
-      pending = filled === 0 ? 0 : element >>> (modulusBits - filled);
-    }
+  const piece = ringPiece();
+  // A piece is a multiple of 8 elements, so it begins at a whole byte whatever the width.
+  for (let from = 0; from < elements.length; from += KEYSTREAM_PIECE_WORDS) {
+    const part = elements.subarray(from, from + KEYSTREAM_PIECE_WORDS);
+    piece.sum.set(part);
+    piece.pack(part.length, modulusBits);
+    into.set(piece.incoming.subarray(0, packedBytes(part.length, modulusBits)), (from * modulusBits) / 8);
   }
-  if (filled > 0) words[at] = pending;
-  into.set(littleEndianBytes(words).subarray(0, into.length));
+  wipe(piece, Math.min(KEYSTREAM_PIECE_WORDS, elements.length));
   return into;
 }
 
@@ -68,7 +58,7 @@ export function addPacked(sum: Uint32Array, packed: Uint8Array, modulusBits: num
     throw new MalformedMessage('padding bits are set');
 
   const piece = ringPiece();
-  // A piece is a multiple of 8 elements, so it begins at a whole byte whatever the width.
+  // Pieces as in `packBits`.
   for (let from = 0; from < dimension; from += KEYSTREAM_PIECE_WORDS) {
     const part = sum.subarray(from, from + KEYSTREAM_PIECE_WORDS);
     const begin = (from * modulusBits) / 8;

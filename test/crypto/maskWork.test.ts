@@ -64,6 +64,36 @@ describe('a piece of ring elements', () => {
       }
     }
   });
+
+  it('WebAssembly packs exactly as the plain loop does, whatever lay in the piece, and zeros pad the last byte', () => {
+    const rng = seededRng(seedOf('packed pieces'));
+    const [plain, wasm] = [plainRingPiece(), wasmRingPiece()!];
+    const lengths = [0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 31, 32, 33, PIECE - 7, PIECE - 2, PIECE - 1, PIECE];
+    const before = rng(4 * PIECE);
+    const elements = new Uint32Array(rng(4 * PIECE).buffer);
+    for (const words of lengths)
+      for (let bits = 1; bits <= 32; bits++) {
+        const bytes = Math.ceil((words * bits) / 8);
+        const [expected, packed] = [plain, wasm].map((piece) => {
+          piece.sum.set(elements);
+          piece.incoming.set(before);
+          piece.pack(words, bits);
+          expect(same(piece.sum.subarray(0, words), elements.subarray(0, words))).toBe(true);
+          return Buffer.from(piece.incoming.slice(0, bytes));
+        });
+        expect(expected!.equals(packed!), `${words} words of ${bits} bits`).toBe(true);
+        // And the way back, for each by the other.
+        const used = (words * bits) % 8;
+        if (used > 0) expect(packed!.at(-1)! >>> used).toBe(0);
+        const low = elements.subarray(0, words).map((x) => x & (2 ** bits - 1));
+        for (const piece of [plain, wasm]) {
+          piece.incoming.fill(0).set(packed!);
+          piece.sum.fill(0);
+          piece.addPacked(words, bits);
+          expect(same(piece.sum.subarray(0, words), low), `${words} words of ${bits} bits`).toBe(true);
+        }
+      }
+  });
 });
 
 describe.each([nodePrimitives, noblePrimitives])('masks on the calling thread, $name', (primitives) => {

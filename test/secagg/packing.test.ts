@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { nodePrimitives } from '../../src/crypto/nodePrimitives.js';
+import { ringPiece } from '../../src/crypto/ringPiece.js';
 import { addMasks, reduceToRing, toRing } from '../../src/secagg/mask.js';
 import { addPacked, packBits, packedBytes, unpackBits } from '../../src/secagg/packing.js';
 import { MalformedMessage } from '../../src/secagg/wire.js';
 import { seedOf } from './choir.js';
 
-const bitsAndElements = fc.integer({ min: 8, max: 32 }).chain((bits) =>
+const bitsAndElements = fc.integer({ min: 1, max: 32 }).chain((bits) =>
   fc.record({
     bits: fc.constant(bits),
     elements: fc
@@ -46,9 +47,37 @@ describe('bit packing', () => {
     );
   });
 
+  it('round trips around a piece’s borders at every width, and writes nothing beside', () => {
+    for (const length of [16_383, 16_384, 16_387, 32_775]) {
+      const elements = Uint32Array.from({ length }, (_, i) => i * 2_654_435_761);
+      for (let bits = 1; bits <= 32; bits++) {
+        const bytes = packedBytes(length, bits);
+        const around = new Uint8Array(bytes + 24).fill(0xa5);
+        packBits(elements, bits, around.subarray(3, 3 + bytes));
+        expect([...around.subarray(0, 3), ...around.subarray(3 + bytes)]).toEqual(Array(24).fill(0xa5));
+        // Set padding bits would be refused.
+        const unpacked = unpackBits(around.subarray(3, 3 + bytes), length, bits);
+        const low = elements.map((x) => x & (2 ** bits - 1));
+        expect(Buffer.compare(Buffer.from(unpacked.buffer), Buffer.from(low.buffer)), `${bits}`).toBe(0);
+      }
+    }
+  });
+
+  it('leaves nothing of the elements in the piece', () => {
+    for (const length of [1, 2, 5, 16_383, 16_384, 16_385])
+      for (const bits of [1, 20, 31]) {
+        packBits(new Uint32Array(length).fill(0xffffffff), bits);
+        const { sum, incoming } = ringPiece();
+        expect(sum.every((word) => word === 0) && incoming.every((byte) => byte === 0)).toBe(true);
+      }
+  });
+
   it('takes the low bits only, leaves the source alone', () => {
     const elements = Uint32Array.of(0xffffffff, 0x100);
     expect([...unpackBits(packBits(elements, 8), 2, 8)]).toEqual([0xff, 0]);
+    const wide = Uint32Array.of(0xffffffff, 0x100, 0xffffffff);
+    packBits(wide, 8);
+    expect([...wide]).toEqual([0xffffffff, 0x100, 0xffffffff]);
     const source = Uint32Array.of(1, 2);
     packBits(source, 32).fill(0);
     expect([...source]).toEqual([1, 2]);
