@@ -7,12 +7,12 @@ import { KEYSTREAM_PIECE_WORDS } from '../src/crypto/primitives.js';
 import { plainRingPiece, type RingPiece, wasmRingPiece } from '../src/crypto/ringPiece.js';
 import { addPacked, packBits, packedBytes } from '../src/secagg/packing.js';
 
-const WORDS = 1 << 20;
+const WORDS = 64 * KEYSTREAM_PIECE_WORDS;
 const MASKS = 16;
 const RUNS = 15;
 
 /**
- * Wall time a mask of 2^20 words: the calling thread, worker threads, and the floors, all measured in turn in each
+ * Wall time a mask of a million words: the calling thread, worker threads, and the floors, all measured in turn in each
  * run, since a machine that others use is only fair to what runs in the same moment. `plain loop` is what a thread
  * does without WebAssembly's SIMD. Then the agreements, and the folding and packing of vectors, `plainPack` likewise
  * without WebAssembly.

@@ -1,17 +1,21 @@
 import { type Agreement, addMasks, agreedKey, type MaskStream } from './maskWork.js';
-import type { CryptoErrorCode, Primitives } from './primitives.js';
+import { type CryptoErrorCode, KEYSTREAM_PIECE_WORDS, type Primitives } from './primitives.js';
 
 /**
  * What a mask thread is told and answers. Everything secret lies in shared memory, once, so that whoever asked can
  * wipe it; a message itself is copied, and the copies could not be.
  */
-export type MaskTask = MaskRange | AgreementRange;
+export type MaskTask = MaskPass | AgreementRange;
 
-export interface MaskRange {
+/** One vector and all its masks: told to several threads, each of which takes the next range that nobody has taken. */
+export interface MaskPass {
   readonly kind: 'masks';
-  /** Shared: the part of the vector that begins at word `firstWord`, a multiple of 4. */
+  /** Shared. */
   readonly target: Uint32Array;
-  readonly firstWord: number;
+  /** Words of a range, a multiple of 4; the last may be shorter. */
+  readonly rangeWords: number;
+  /** Shared: one word, the number of ranges that were taken. */
+  readonly taken: Int32Array;
   /** Shared: 32 bytes a mask. */
   readonly keys: Uint8Array;
   readonly signs: Int8Array;
@@ -36,22 +40,22 @@ export type TaskOutcome =
 const KEY_BYTES = 32;
 const ARRAYS_PER_JOB = 4;
 
-/** Fewer words than this and opening the streams costs as much as the streams. */
-const MIN_RANGE_WORDS = 4096;
+/** Opening the streams costs as much as 2,000 words of each: few ranges, of whole pieces. */
+const RANGES_PER_THREAD = 4;
 
-/** A vector of shared memory in at most `count` parts. Every key has 32 bytes. */
-export function maskRanges(target: Uint32Array, masks: readonly MaskStream[], count: number): MaskRange[] {
+/** A vector of shared memory and its masks, for `threads` threads. Every key has 32 bytes. */
+export function maskPass(target: Uint32Array, masks: readonly MaskStream[], threads: number): MaskPass {
   const keys = sharedBytes(KEY_BYTES * masks.length);
   for (const [i, { key }] of masks.entries()) keys.set(key, KEY_BYTES * i);
-  const signs = Int8Array.from(masks, ({ sign }) => sign);
-  const words = Math.max(MIN_RANGE_WORDS, 4 * Math.ceil(target.length / count / 4));
-  return Array.from({ length: Math.ceil(target.length / words) }, (_, i) => ({
+  const pieces = Math.ceil(target.length / KEYSTREAM_PIECE_WORDS / (RANGES_PER_THREAD * threads));
+  return {
     kind: 'masks',
-    target: target.subarray(words * i, words * (i + 1)),
-    firstWord: words * i,
+    target,
+    rangeWords: KEYSTREAM_PIECE_WORDS * Math.max(1, pieces),
+    taken: new Int32Array(new SharedArrayBuffer(4)),
     keys,
-    signs,
-  }));
+    signs: Int8Array.from(masks, ({ sign }) => sign),
+  };
 }
 
 /** Jobs in at most `count` parts; `keys` of one follows on that of the part before, all in one shared array. */
@@ -101,14 +105,26 @@ export function perform(primitives: Primitives, task: MaskTask): void {
   // A key object is made of the array, so each array is copied out of shared memory once, and wiped in the end.
   const copies = new Map<number, Uint8Array>();
   try {
-    if (task.kind === 'masks') addMasks(primitives, task.target, masksOf(task, copies), task.firstWord);
+    if (task.kind === 'masks') addRanges(primitives, task, masksOf(task, copies));
     else agreeRange(primitives, task, copies);
   } finally {
     for (const copy of copies.values()) copy.fill(0);
   }
 }
 
-function masksOf({ keys, signs }: MaskRange, copies: Map<number, Uint8Array>): MaskStream[] {
+function addRanges(
+  primitives: Primitives,
+  { target, rangeWords, taken }: MaskPass,
+  masks: readonly MaskStream[],
+): void {
+  for (;;) {
+    const from = rangeWords * Atomics.add(taken, 0, 1);
+    if (from >= target.length) return;
+    addMasks(primitives, target.subarray(from, from + rangeWords), masks, from);
+  }
+}
+
+function masksOf({ keys, signs }: MaskPass, copies: Map<number, Uint8Array>): MaskStream[] {
   return Array.from(signs, (sign, i) => {
     const key = keys.slice(KEY_BYTES * i, KEY_BYTES * (i + 1));
     copies.set(i, key);

@@ -4,7 +4,8 @@ import {
   agreedKeys,
   agreementRanges,
   type MaskTask,
-  maskRanges,
+  maskPass,
+  perform,
   type TaskOutcome,
   wipeTasks,
 } from './maskTasks.js';
@@ -17,17 +18,19 @@ export interface MaskThreads extends MaskWork {
   close(): Promise<void>;
 }
 
-/** Masks × words below which the calling thread is sooner done than two others are told (about 4 ms). */
+/** Masks × words below which the calling thread is done before another is awake (about 2 ms). */
 const INLINE_WORDS = 2 ** 21;
+/** And below which it takes its part with the others: the last to wake is late by as much as such a job lasts (about 80 ms). */
+const SHARED_WORDS = 2 ** 26;
 /** The same for agreements, at some 60 µs each. */
 const INLINE_AGREEMENTS = 64;
 /** So that a thread that the machine kept from running does not keep the others waiting for its half. */
-const TASKS_PER_THREAD = 2;
+const AGREEMENT_TASKS_PER_THREAD = 2;
 
 /**
  * MaskWork on worker threads over disjoint parts of a vector, so that memory stays O(model) and the calling thread
  * answers others meanwhile. A vector in a SharedArrayBuffer is worked on where it lies, any other is copied there
- * and back. Small jobs run on the calling thread.
+ * and back. Small jobs run on the calling thread, which has a part in those that last no longer than it can be missed.
  *
  * Threads start when first needed and do not keep the process alive while nothing is asked. One that dies rejects
  * the job that it had a part of, and another takes its place.
@@ -48,7 +51,7 @@ export function createMaskThreads({
     async agree(jobs) {
       crew.assertOpen();
       if (jobs.length < INLINE_AGREEMENTS) return inline.agree(jobs);
-      const tasks = agreementRanges(jobs, threads * TASKS_PER_THREAD);
+      const tasks = agreementRanges(jobs, threads * AGREEMENT_TASKS_PER_THREAD);
       try {
         await crew.perform(tasks);
         return agreedKeys(tasks);
@@ -61,12 +64,18 @@ export function createMaskThreads({
       if (target.length * masks.length < INLINE_WORDS) return inline.addMasks(target, masks);
       for (const { key } of masks) assertBytes('a keystream key', key, 32);
       const shared = target.buffer instanceof SharedArrayBuffer ? target : sharedCopy(target);
-      const tasks = maskRanges(shared, masks, threads * TASKS_PER_THREAD);
+      const pass = maskPass(shared, masks, threads);
+      const joins = target.length * masks.length < SHARED_WORDS;
       try {
-        await crew.perform(tasks);
+        const others = crew.perform(Array<MaskTask>(joins ? threads - 1 : threads).fill(pass));
+        try {
+          if (joins) perform(nodePrimitives, pass);
+        } finally {
+          await others;
+        }
         if (shared !== target) target.set(shared);
       } finally {
-        wipeTasks(tasks);
+        wipeTasks([pass]);
         if (shared !== target) shared.fill(0);
       }
     },

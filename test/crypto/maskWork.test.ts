@@ -12,6 +12,8 @@ import { seedOf } from '../secagg/choir.js';
 const PIECE = KEYSTREAM_PIECE_WORDS;
 /** Masks × words above which threads really are used, whatever the vector's length. */
 const THREADED = 2 ** 21;
+/** Masks × words above which the calling thread has no part in it. */
+const LEFT_TO_THREADS = 2 ** 26;
 
 const vectorOf = (length: number): Uint32Array => Uint32Array.from({ length }, (_, i) => i * 2_654_435_761);
 const masksOf = (count: number): MaskStream[] =>
@@ -165,7 +167,7 @@ describe('mask threads', () => {
   });
 
   it('and noble’s', async () => {
-    const masks = masksOf(26);
+    const masks = masksOf(27);
     const length = 5 * PIECE + 1;
     expect(length * masks.length).toBeGreaterThanOrEqual(THREADED);
     const target = vectorOf(length);
@@ -224,7 +226,8 @@ describe('mask threads', () => {
     let turns = 0;
     const timer = setInterval(() => turns++, 1);
     const vectors = [vectorOf(20 * PIECE), vectorOf(20 * PIECE)];
-    const jobs = [masksOf(60), masksOf(61)];
+    const jobs = [masksOf(220), masksOf(221)];
+    expect(20 * PIECE * 220).toBeGreaterThanOrEqual(LEFT_TO_THREADS);
     const [, , keys] = await Promise.all([
       crews[1]!.addMasks(vectors[0]!, jobs[0]!),
       crews[1]!.addMasks(vectors[1]!, jobs[1]!),
@@ -254,9 +257,9 @@ describe('mask threads', () => {
     await started[0]!.terminate();
     await refused;
     expect(same(target, vectorOf(20 * PIECE))).toBe(true);
-    await crew.addMasks(target, masksOf(8));
+    await crew.addMasks(target, masksOf(220));
     const expected = vectorOf(20 * PIECE);
-    addMasks(nodePrimitives, expected, masksOf(8));
+    addMasks(nodePrimitives, expected, masksOf(220));
     expect(same(target, expected)).toBe(true);
     expect(started).toHaveLength(3);
     await crew.close();
