@@ -158,7 +158,7 @@ async function playRound(
   let collecting = await server.time(() => openRound(nodePrimitives, block.ready, context));
   const states: ReadyMember[] = [];
   for (const [i, party] of alive.entries()) {
-    if (i % Math.ceil(alive.length / SAMPLES) === 0) floor.sample();
+    if (i % Math.ceil(alive.length / SAMPLES) === 0) await floor.sample();
     vector.fill(i);
     const masked = await client[drops + i]!.time(() =>
       createMaskedInput(party, block.members[drops + i]!, context, vector),
@@ -184,9 +184,9 @@ async function playRound(
       accept(receiveUnmasking(nodePrimitives, unmasking, answer.outbound.release(PROMISE))),
     );
   }
-  floor.sample();
+  await floor.sample();
   const outcome = await server.time(() => unmask(nodePrimitives, masks, unmasking));
-  floor.sample();
+  await floor.sample();
   const expected = ((alive.length * (alive.length - 1)) / 2) >>> 0;
   if (outcome.kind === 'aborted') throw new Error(`the round was aborted: ${outcome.reason}`);
   if (outcome.sum.some((x) => x !== expected)) throw new Error('the sum is wrong');
@@ -217,12 +217,12 @@ interface Timed {
 async function main(play: SecaggCase): Promise<void> {
   const meters = (count: number) => Array.from({ length: count }, () => new Meter());
   const floor = floorSamples(play.dimension);
-  floor.sample();
+  await floor.sample();
   const setUpClient = meters(play.members);
   const setUpServer = new Meter();
   const block = await setUp(play, setUpClient, setUpServer);
   const { graph } = block.ready;
-  floor.sample();
+  await floor.sample();
   const setUpFloor = floorOf(play, graph, floor.take());
   const rounds: Record<'client' | 'coordinator', Timed>[] = [];
   const count = play.rounds === 1 ? 1 : play.rounds + 1;
@@ -270,7 +270,7 @@ async function main(play: SecaggCase): Promise<void> {
     );
     console.log(JSON.stringify(name === 'client' ? line : { ...line, roundsPerSecond }));
   }
-  await masks.close();
+  await Promise.all([masks.close(), floor.close()]);
 }
 
 await main(JSON.parse(process.argv[2] ?? '{}') as SecaggCase);

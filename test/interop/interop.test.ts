@@ -8,6 +8,7 @@ import type { Json } from '../secagg/vectorForm.js';
 
 const vectors = fileURLToPath(new URL('../vectors/secagg/', import.meta.url));
 const script = fileURLToPath(new URL('./replay.py', import.meta.url));
+const judge = fileURLToPath(new URL('./judge.py', import.meta.url));
 const interpreter = process.env.CHORALE_PYTHON ?? 'python3';
 const python = (...args: string[]) =>
   // -B: no compiled files in the source tree.
@@ -51,15 +52,12 @@ describe.skipIf(!works)('an independent reading of the protocol, in Python', () 
     expect(status).toBe(0);
   }, 120_000);
 
-  it('positive control: fails wherever one digit of a vector’s outputs or verdicts is altered', () => {
+  it('positive control: fails wherever one digit of a vector’s outputs is altered', () => {
     let count = 0;
     for (const name of ['blame-wrong-opening', 'abort-too-few-checks', 'lost-at-every-message', 'plans']) {
       const vector = JSON.parse(readFileSync(join(vectors, `${name}.json`), 'utf8')) as Json;
       const places = leaves(vector).filter(
-        ([field, ...rest]) =>
-          field === 'outputs' ||
-          (field === 'plans' && rest[1] === '3') ||
-          (field === 'judgements' && rest[1] === 'verdict'),
+        ([field, ...rest]) => field === 'outputs' || (field === 'plans' && rest[1] === '3'),
       );
       // A prime step: from every kind of field, without a thousand runs.
       for (let i = 0; i < places.length; i += name === 'blame-wrong-opening' ? 31 : 11)
@@ -91,5 +89,53 @@ describe.skipIf(!works)('an independent reading of the protocol, in Python', () 
       expect(stdout, place.join('.')).toMatch(/^0 passed, 1 failed$/m);
       expect(status).toBe(1);
     }
+  }, 120_000);
+
+  it('judges evidence as the vectors do: all they give, and all that their judgements make of it', () => {
+    const { status, stdout, stderr } = python(judge);
+    // 8 of the rounds' outcomes, 14 altered of a wrong opening, 2 of a wrong dealing.
+    expect(stdout + stderr).toBe('24 verdicts passed, 0 failed\n');
+    expect(status).toBe(0);
+  }, 120_000);
+
+  it('positive control: the judge fails on every altered verdict, and on altered evidence', () => {
+    const files: string[] = [];
+    for (const name of ['blame-wrong-opening', 'blame-wrong-dealing']) {
+      const vector = JSON.parse(readFileSync(join(vectors, `${name}.json`), 'utf8')) as Json;
+      const accusation = (place: Path) => place[0] === 'outputs' && place.includes('evidence');
+      const verdicts = leaves(vector).filter(
+        (place) => place.includes('verdict') && (place[0] === 'judgements' || accusation(place)),
+      );
+      // What the signatures bind: not `block` of the context, which the configuration repeats, nor the dealer of a part.
+      const bound = [
+        'adverts',
+        'roots',
+        'dealerSignature',
+        'answer',
+        'path',
+        'publicKey',
+        'queryDigest',
+        'attempt',
+      ];
+      const evidence = leaves(vector).filter(
+        (place) => accusation(place) && place.some((key) => bound.includes(String(key))),
+      );
+      for (const place of [...verdicts, ...evidence.filter((_, i) => i % 7 === 0)]) {
+        const file = join(scratch, `verdict-${files.length}.json`);
+        // One verdict in each file: with altered evidence that of the outcome.
+        const only = {
+          ...(altered(vector, place) as object),
+          ...(place[0] === 'outputs' && { judgements: [] }),
+        };
+        writeFileSync(file, JSON.stringify(only));
+        files.push(file);
+      }
+    }
+    const { status, stdout, stderr } = python(judge, ...files);
+    const failed = new Set(stdout.match(/^FAILED verdict-\d+/gm));
+    expect(stderr).toBe('');
+    expect(failed.size).toBe(files.length);
+    expect(files.length).toBeGreaterThan(25);
+    expect(status).toBe(1);
   }, 120_000);
 });
