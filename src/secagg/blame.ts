@@ -100,13 +100,20 @@ function judge(primitives: Primitives, floors: CharterFloors, evidence: Evidence
   const { config, context, roots, dealer, lie } = evidence;
   assertBlockConfig(config);
   assertCovered(config, floors);
+  const expected = assertRoundContext(config, context);
   const digest = blockDigest(primitives, config);
   const adverts: (Uint8Array | null)[] = config.members.map(() => null);
-  for (const bytes of evidence.adverts) {
+  const senders = evidence.adverts.map((bytes) => {
     const advert = readAdvert(primitives, { config, digest }, bytes);
     if (typeof advert === 'string') throw new EvidenceRejected('BadSignature', `an advert: ${advert}`);
     adverts[advert.sender] = bytes;
-  }
+    return advert.sender;
+  });
+  assertAscending('adverts', senders);
+  assertAscending(
+    'roots',
+    roots.map(({ member }) => member),
+  );
   const { graph, setup } = setUpGraph(primitives, { config, digest }, adverts);
   const root = roots.find(({ member }) => member === dealer)?.root;
   const advert = adverts[dealer];
@@ -116,7 +123,6 @@ function judge(primitives: Primitives, floors: CharterFloors, evidence: Evidence
   if (!verifyDigest(primitives, identities[dealer]!, 'ShareKeys', setup, root, evidence.dealerSignature))
     throw new EvidenceRejected('BadSignature', 'the dealer did not sign these commitments');
 
-  const expected = assertRoundContext(config, context);
   const transcript = roundTranscript(
     primitives,
     dealtTranscript(primitives, setup, roots),
@@ -178,6 +184,11 @@ function judge(primitives: Primitives, floors: CharterFloors, evidence: Evidence
   if (consistent && givesAdvertised(primitives, digest, advert, context.slot, kind, scalarBytes(at(0))))
     throw new EvidenceRejected('NoLie', 'the openings give what the dealer advertised');
   return dealer;
+}
+
+function assertAscending(name: string, members: readonly number[]): void {
+  if (members.some((member, i) => i > 0 && member <= members[i - 1]!))
+    throw new EvidenceRejected('Malformed', `${name} must ascend by member, each once`);
 }
 
 function openingOf(

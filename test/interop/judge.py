@@ -48,16 +48,17 @@ def decode(kind, message, fault):
 
 def read_adverts(config, digest, messages):
     """Roster index to message, and to the mask keys and seed commitments of its slots."""
-    adverts, slots, seen = {}, {}, set()
+    adverts, slots = {}, {}
     for message in map(unhex, messages):
         sender, [count, encryption_key], rows = decode("AdvertiseKeys", message, "BadSignature")
         require(count == len(rows) == config["slots"], "BadSignature")
-        require(max(adverts, default=-1) < sender < len(config["members"]), "BadSignature")
+        require(sender < len(config["members"]), "BadSignature")
         public_key = unhex(config["members"][sender]["publicKey"])
         require(verifies(public_key, "AdvertiseKeys", digest, sha(message[:-64]), message[-64:]), "BadSignature")
-        for key in [encryption_key, *(mask_key for mask_key, _ in rows)]:
-            require(num(key) < P and num(key) not in LOW_ORDER and key not in seen, "BadSignature")
-            seen.add(key)
+        public_keys = [encryption_key, *(mask_key for mask_key, _ in rows)]
+        require(len({*public_keys}) == len(public_keys), "BadSignature")
+        require(all(num(key) < P and num(key) not in LOW_ORDER for key in public_keys), "BadSignature")
+        require(sender > max(adverts, default=-1), "Malformed")
         adverts[sender], slots[sender] = message, rows
     return adverts, slots
 
@@ -98,6 +99,7 @@ def liar(charter, evidence):
     derived, shareholders = set_up(config, digest, adverts)
     setup, t, slot = derived["setupTranscript"], derived["graph"]["threshold"], context["slot"]
     roots = {item["member"]: unhex(item["root"]) for item in evidence["roots"]}
+    require([item["member"] for item in evidence["roots"]] == sorted(roots), "Malformed")
     require(dealer in adverts and dealer in roots, "NotCommitted")  # 3
     signature = unhex(evidence["dealerSignature"])
     require(verifies(keys[dealer], "ShareKeys", setup, roots[dealer], signature), "BadSignature")

@@ -27,6 +27,7 @@ import {
   slotSecrets,
   sumOf,
 } from './choir.js';
+import { judged } from './claims.js';
 
 const DEALER = 2;
 const GRAPHS = {
@@ -181,6 +182,11 @@ describe('hazard S13: responders that lie', () => {
     const outcome = await unmasked(await answered(choir, roundOf(choir), { dropped: [idAt(1)], alter }));
     expectSum(choir, outcome, [idAt(1)]);
     expect(verdicts(choir, outcome)).toEqual(openingLies(new Array<number>(12).fill(5)));
+    // A list has one order: told in another, or with somebody twice, it is no evidence.
+    const [genuine] = outcome.evidence;
+    for (const list of ['adverts', 'roots'] as const)
+      for (const told of [genuine![list].toReversed(), [genuine![list][0]!, ...genuine![list]]])
+        expect(judged(choir, { ...genuine!, [list]: told }), list).toBe('rejected: Malformed');
   });
 
   it('the right share with a wrong salt does no harm, and is named as soon as somebody’s lie is looked into', async () => {
