@@ -40,18 +40,20 @@ export type TaskOutcome =
 const KEY_BYTES = 32;
 const ARRAYS_PER_JOB = 4;
 
-/** Opening the streams costs as much as 2,000 words of each: few ranges, of whole pieces. */
+/** Opening the streams costs as much as 2,000 words of each: few ranges, of whole pieces where there are enough. */
 const RANGES_PER_THREAD = 4;
+const MIN_RANGE_WORDS = 4096;
 
 /** A vector of shared memory and its masks, for `threads` threads. Every key has 32 bytes. */
 export function maskPass(target: Uint32Array, masks: readonly MaskStream[], threads: number): MaskPass {
   const keys = sharedBytes(KEY_BYTES * masks.length);
   for (const [i, { key }] of masks.entries()) keys.set(key, KEY_BYTES * i);
   const pieces = Math.ceil(target.length / KEYSTREAM_PIECE_WORDS / (RANGES_PER_THREAD * threads));
+  const fairPart = 4 * Math.ceil(target.length / threads / 4);
   return {
     kind: 'masks',
     target,
-    rangeWords: KEYSTREAM_PIECE_WORDS * Math.max(1, pieces),
+    rangeWords: Math.max(MIN_RANGE_WORDS, Math.min(fairPart, KEYSTREAM_PIECE_WORDS * pieces)),
     taken: new Int32Array(new SharedArrayBuffer(4)),
     keys,
     signs: Int8Array.from(masks, ({ sign }) => sign),

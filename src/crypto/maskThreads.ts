@@ -133,8 +133,16 @@ function createCrew(size: number): Crew {
     while (queue.length > 0) {
       const idle = [...threads].find(({ current }) => current === undefined);
       if (idle === undefined && threads.size >= size) return;
-      const thread = idle ?? start();
-      thread.current = queue.shift()!;
+      const assignment = queue.shift()!;
+      let thread: Thread;
+      try {
+        thread = idle ?? start();
+      } catch (error) {
+        // No memory, no thread: the job fails when those that have begun are done.
+        assignment.fail(error as Error);
+        continue;
+      }
+      thread.current = assignment;
       thread.worker.ref();
       thread.worker.postMessage(thread.current.task);
     }

@@ -132,7 +132,7 @@ export function wasmRingPiece(): RingPiece | undefined {
     pack(words, bits) {
       if (words === 0) return;
       // The step takes two; a partner that is 0 leaves the padding 0. The last store ends with zeros behind the last
-      // element, at worst 8 bytes behind `incoming`, where the third page of the memory has room.
+      // element, at worst 8 bytes behind `incoming`, where the memory has room.
       if (words % 2 === 1) sum[words] = 0;
       wasm.pack(INCOMING, 0, 4 * words, bits);
     },

@@ -48,7 +48,7 @@ def decode(kind, message, fault):
 
 def read_adverts(config, digest, messages):
     """Roster index to message, and to the mask keys and seed commitments of its slots."""
-    adverts, slots = {}, {}
+    adverts, slots, senders = {}, {}, []
     for message in map(unhex, messages):
         sender, [count, encryption_key], rows = decode("AdvertiseKeys", message, "BadSignature")
         require(count == len(rows) == config["slots"], "BadSignature")
@@ -58,8 +58,9 @@ def read_adverts(config, digest, messages):
         public_keys = [encryption_key, *(mask_key for mask_key, _ in rows)]
         require(len({*public_keys}) == len(public_keys), "BadSignature")
         require(all(num(key) < P and num(key) not in LOW_ORDER for key in public_keys), "BadSignature")
-        require(sender > max(adverts, default=-1), "Malformed")
         adverts[sender], slots[sender] = message, rows
+        senders.append(sender)
+    require(senders == sorted(adverts), "Malformed")
     return adverts, slots
 
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { nodePrimitives } from '../../src/crypto/nodePrimitives.js';
+import { KEYSTREAM_PIECE_WORDS as PIECE } from '../../src/crypto/primitives.js';
 import { ringPiece } from '../../src/crypto/ringPiece.js';
 import { addMasks, reduceToRing, toRing } from '../../src/secagg/mask.js';
 import { addPacked, packBits, packedBytes, unpackBits } from '../../src/secagg/packing.js';
@@ -48,7 +49,7 @@ describe('bit packing', () => {
   });
 
   it('round trips around a piece’s borders at every width, and writes nothing beside', () => {
-    for (const length of [16_383, 16_384, 16_387, 32_775]) {
+    for (const length of [PIECE - 1, PIECE, PIECE + 1, PIECE + 3, 2 * PIECE + 7]) {
       const elements = Uint32Array.from({ length }, (_, i) => i * 2_654_435_761);
       for (let bits = 1; bits <= 32; bits++) {
         const bytes = packedBytes(length, bits);
@@ -64,7 +65,7 @@ describe('bit packing', () => {
   });
 
   it('leaves nothing of the elements in the piece', () => {
-    for (const length of [1, 2, 5, 16_383, 16_384, 16_385])
+    for (const length of [1, 2, 5, PIECE - 1, PIECE, PIECE + 1])
       for (const bits of [1, 20, 31]) {
         packBits(new Uint32Array(length).fill(0xffffffff), bits);
         const { sum, incoming } = ringPiece();
@@ -92,7 +93,7 @@ describe('bit packing', () => {
   });
 
   it('folds vectors longer than a piece, at every width, as element by element', () => {
-    for (const length of [16_383, 16_384, 16_385, 40_003])
+    for (const length of [PIECE - 1, PIECE, PIECE + 1, 40_003])
       for (const bits of [8, 9, 20, 25, 31, 32]) {
         const elements = Uint32Array.from({ length }, (_, i) => (i * 2_654_435_761) >>> (32 - bits));
         const sum = Uint32Array.from({ length }, (_, i) => i * 40_503_000);
@@ -141,7 +142,7 @@ describe('ring elements', () => {
   });
 
   it('adding and subtracting one mask is nothing, beyond a piece and at odd lengths', () => {
-    for (const length of [1, 3, 16_384, 16_385, 40_003]) {
+    for (const length of [1, 3, PIECE, PIECE + 1, 40_003]) {
       const target = Uint32Array.from({ length }, (_, i) => i * 2_654_435_761);
       const before = target.slice();
       const mask = { key: seedOf('mask'), sign: 1 as const };

@@ -2,6 +2,7 @@ import { bytesToHex } from '@noble/hashes/utils.js';
 import { describe, expect, it } from 'vitest';
 import { noblePrimitives } from '../../src/crypto/noblePrimitives.js';
 import { nodePrimitives } from '../../src/crypto/nodePrimitives.js';
+import { KEYSTREAM_PIECE_WORDS } from '../../src/crypto/primitives.js';
 import { idAt, play, roundOf, setUp, sumOf } from './choir.js';
 
 describe('a whole round', () => {
@@ -19,7 +20,7 @@ describe('a whole round', () => {
 
   it('crosses pieces of the mask stream', async () => {
     const choir = setUp({ n: 3 });
-    const round = roundOf(choir, { dimension: 2 * 16_384 + 5, modulusBits: 27 });
+    const round = roundOf(choir, { dimension: 2 * KEYSTREAM_PIECE_WORDS + 5, modulusBits: 27 });
     const { outcome } = await play(choir, round);
     expect(outcome.kind === 'unmasked' && [...outcome.sum]).toEqual(sumOf(choir, round.expected, round));
   });

@@ -152,6 +152,11 @@ function alteredOpening(evidence: readonly Evidence[], { pretend }: JudgedRound)
     }),
     change('a dealer that dealt nothing', { roots: roots.filter(({ member }) => member !== dealer) }),
     change('an advert that nobody signed', { adverts: adverts.map((advert) => flip(advert, 9)) }),
+    change('adverts in another order', { adverts: adverts.toReversed() }),
+    change('adverts in another order, and one that nobody signed', {
+      adverts: [flip(adverts[0]!, 9), ...adverts.slice(1)].toReversed(),
+    }),
+    change('roots in another order', { roots: roots.toReversed() }),
     change('another charter', { config: { ...config, charterDigest: sha256('another charter') } }),
     change('a lowered floor', { config: { ...config, minSurvivors: 3 } }),
     change('another round', { context: { ...context, attempt: 2 } }),
