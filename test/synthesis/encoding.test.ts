@@ -47,6 +47,15 @@ describe('table encoding', () => {
         }
   });
 
+  it('keeps every cell within its block, whatever bytes a source of records holds', () => {
+    const { blocks, layout } = encoding;
+    for (const byte of [0x00, 0x7f, 0xfe, 0xff]) {
+      const rows = new Uint8Array(layout.bytes).fill(byte);
+      const cells = cellsOf(encoding, { count: 1, rows });
+      for (const [column, block] of blocks.entries()) expect(cells[column]).toBeLessThan(block.cells);
+    }
+  });
+
   it('hazard D1: generated values are valid for any bounds and bins', () => {
     const bounds = fc
       .tuple(

@@ -1,6 +1,6 @@
 import { InvalidTableSchema } from '../errors.js';
 import { formatCalendar } from './calendar.js';
-import { MISSING_CATEGORY, type RecordLayout, recordLayout } from './layout.js';
+import { type RecordLayout, recordLayout } from './layout.js';
 import type { RecordBatch } from './records.js';
 import type { CategoricalField, Field, RangeField, TableSchema } from './schema.js';
 
@@ -84,8 +84,9 @@ export function cellsOf(encoding: TableEncoding, batch: RecordBatch): Uint16Arra
   return cells;
 }
 
+/** Never beyond the block, whatever a source of records holds: the next cell belongs to another field or record. */
 function cellOfCategory(block: Block, category: number): number {
-  return category === MISSING_CATEGORY ? block.cells - 1 : category;
+  return Math.min(category, block.cells - 1);
 }
 
 function cellOfNumber(block: Block, edges: readonly number[], value: number): number {
