@@ -10,7 +10,24 @@ module.exports = {
   forbidden: [
     may('crypto'),
     may('secagg', 'crypto'),
-    may('privacy', 'crypto'),
+    {
+      name: 'chorale/privacy is a library of its own: it knows no other room but two types of crypto',
+      severity: 'error',
+      from: { path: '^src/privacy/' },
+      to: { path: '^(src|clients)/', pathNot: '^src/(privacy/|crypto/(canonical|rng)\\.ts$)' },
+    },
+    {
+      name: 'chorale/privacy takes nothing of crypto along: types only',
+      severity: 'error',
+      from: { path: '^src/privacy/' },
+      to: { path: '^src/crypto/', dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'chorale/privacy runs in a browser: nothing of Node’s, and of npm nothing but zod',
+      severity: 'error',
+      from: { path: '^src/privacy/' },
+      to: { path: '.', pathNot: '^src/|^node_modules/zod/' },
+    },
     may('synthesis', 'crypto', 'privacy'),
     may('evaluation', 'crypto', 'privacy', 'synthesis'),
     may('federation', 'crypto', 'secagg', 'privacy', 'synthesis'),

@@ -4,10 +4,11 @@ import { benchDemo } from './demo.js';
 import { benchLearning } from './learning.js';
 import { benchMasks } from './masks.js';
 import { benchNoise } from './noise.js';
+import { benchPrivacy } from './privacy.js';
 import { benchSecagg, benchSecaggQuick } from './secagg.js';
 
 /**
- * `npm run bench -- [--quick] [--only secagg,secagg-quick,masks,noise,learning,demo]`: JSON lines on standard output, first the machine,
+ * `npm run bench -- [--quick] [--only secagg,secagg-quick,masks,noise,privacy,learning,demo]`: JSON lines on standard output, first the machine,
  * then one record a measurement. Numbers are this machine's, at this moment: close other programs first.
  */
 const BENCHES: ReadonlyMap<string, () => AsyncIterable<object>> = new Map([
@@ -15,6 +16,7 @@ const BENCHES: ReadonlyMap<string, () => AsyncIterable<object>> = new Map([
   ['secagg-quick', benchSecaggQuick],
   ['masks', benchMasks],
   ['noise', benchNoise],
+  ['privacy', benchPrivacy],
   ['learning', benchLearning],
   ['demo', benchDemo],
 ]);
@@ -22,7 +24,7 @@ const BENCHES: ReadonlyMap<string, () => AsyncIterable<object>> = new Map([
 /** The sizes are what is measured, so `--quick` leaves out the benches that start nine processes or take minutes. */
 const QUICK: readonly string[] = ['secagg-quick', 'noise', 'learning'];
 
-const ALL: readonly string[] = ['secagg', 'masks', 'noise', 'learning', 'demo'];
+const ALL: readonly string[] = ['secagg', 'masks', 'noise', 'privacy', 'learning', 'demo'];
 
 function usage(message: string): never {
   console.error(`bench: ${message}\nnpm run bench -- [--quick] [--only ${[...BENCHES.keys()].join(',')}]`);

@@ -1,5 +1,6 @@
 import { checkDelta, conversionTerm, rdpToEpsilon } from './accountants/conversion.js';
-import { checkOrders, rdp } from './accountants/rdp.js';
+import { checkIntegerOrders } from './accountants/orders.js';
+import { rdp } from './accountants/rdp.js';
 import { PrivacyError } from './errors.js';
 import type { PrivacyEvent } from './events.js';
 import { addUnits, checkUnits, INFINITE_UNITS, rdpOfUnits, UNITS_PER_NAT, unitsOfRdp } from './units.js';
@@ -20,6 +21,12 @@ export interface FilterLimit {
   readonly orders: readonly number[];
 }
 
+/** `count` events in a row, of a run whose worst-case costs are all known before it starts. */
+export interface CommittedCost {
+  readonly event: PrivacyEvent;
+  readonly count: number;
+}
+
 /** Units of 2^-40 nats, one entry an order. */
 export interface Spending {
   readonly spent: readonly bigint[];
@@ -37,7 +44,7 @@ function deltaEach(limit: FilterLimit): number {
 
 /** Throws `argument-invalid` unless ε is positive and finite, 0 < δ < 1, and the orders are distinct integers ≥ 2. */
 export function checkLimit(limit: FilterLimit): void {
-  checkOrders(limit.orders);
+  checkIntegerOrders(limit.orders);
   checkDelta(limit.delta);
   if (new Set(limit.orders).size !== limit.orders.length) {
     throw new PrivacyError('argument-invalid', 'the orders of a limit are distinct');
@@ -60,6 +67,43 @@ export function costUnits(event: PrivacyEvent, orders: readonly number[]): bigin
     );
   }
   return units;
+}
+
+/** Worst-case cost of a whole plan in units, one entry an order. Throws `cost-infinite` as `costUnits` does. */
+export function planUnits(plan: readonly CommittedCost[], orders: readonly number[]): bigint[] {
+  let total = orders.map(() => 0n);
+  for (const { event, count } of plan) {
+    if (!Number.isSafeInteger(count) || count < 0)
+      throw new PrivacyError(
+        'argument-invalid',
+        `a plan asks a whole number of queries in a row, got ${count}`,
+      );
+    total = addUnits(
+      total,
+      costUnits(event, orders).map((unit) => unit * BigInt(count)),
+    );
+  }
+  return total;
+}
+
+/**
+ * The limit once a plan is committed by hash before the first spend: one order, that at which the plan costs least, with the
+ * whole δ. That order depends on the plan alone, which is public, and not on any answer: it is fixed beforehand, and what
+ * follows is the filter at one fixed order, with no δ to divide. For the plan itself this is the minimum over the orders
+ * (the same order attains it); a plan that comes later, chosen with the first one's answers in sight, is judged at
+ * the order that stands. What a plan leaves unspent makes the plan no longer: its steps are in the hash (docs/privacy.md).
+ *
+ * The caller vouches that nothing was spent or reserved before.
+ */
+export function commitToPlan(limit: FilterLimit, plan: readonly CommittedCost[]): FilterLimit {
+  checkLimit(limit);
+  const units = planUnits(plan, limit.orders);
+  let best: { readonly order: number; readonly epsilon: number } | undefined;
+  limit.orders.forEach((order, i) => {
+    const epsilon = epsilonOfUnits({ ...limit, orders: [order] }, [units[i] as bigint]);
+    if (best === undefined || epsilon < best.epsilon) best = { order, epsilon };
+  });
+  return { epsilon: limit.epsilon, delta: limit.delta, orders: [best?.order as number] };
 }
 
 /** The largest total that an order admits, rounded down; −1 where ε is out of that order's reach at δ/m. */

@@ -139,6 +139,23 @@ describe('what a distributed discrete Gaussian costs', () => {
     expect(rdpSlack(1, 1024)).toBeCloseTo(2, 2);
   });
 
+  test('with 2⁴⁰ coordinates and shares of 2⁸⁰ steps² the slack is most of the cost: it is charged, once, sampled or not', () => {
+    const order = 9;
+    const variance = { numerator: String(2n ** 80n), denominator: '1' };
+    const one = event({ dimension: 2 ** 40, contributors: 3, shareVariance: variance, sensitivity: 1 });
+    // Two honest shares: η = d(4e^(−8π²) + 8e^(−16π²)), to a millionth.
+    const eta = 2 ** 40 * (4 * Math.exp(-8 * Math.PI ** 2) + 8 * Math.exp(-16 * Math.PI ** 2));
+    const slack = (eta * (2 * order - 1)) / (order - 1);
+    const [whole] = rdp(one, [order]) as unknown as [number];
+    const exact = order / 2 / 2 ** 81 + slack;
+    expect(whole / exact).toBeGreaterThanOrEqual(1);
+    expect(whole / exact).toBeLessThan(1.00001);
+    expect(slack).toBeGreaterThan(50 * (order / 2 / 2 ** 81));
+    const [sampled] = rdp(poissonSampledEvent(0.01, one), [order]) as unknown as [number];
+    expect(sampled / slack).toBeGreaterThanOrEqual(1);
+    expect(sampled / slack).toBeLessThan(1.00001);
+  });
+
   test('hazard P13: fewer surviving shares cost more; no honest share costs ∞', () => {
     const costs = [8, 7, 6, 4, 2].map((contributors) => epsilonOf(event({ contributors }), 1e-6));
     expect(costs).toEqual([...costs].sort((a, b) => a - b));

@@ -4,13 +4,19 @@ import {
   admits,
   calibrateNoise,
   costUnits,
+  epsilonInterval,
   eventOf,
   type FilterLimit,
+  gaussianEvent,
   INTEGER_ORDERS,
+  noiseFor,
   planEncoding,
+  poissonSampledEvent,
+  selfComposedEvent,
+  stepsFor,
 } from '../../src/privacy/index.js';
 import { goldenCases, sumQuery } from './support.js';
-import { TIGHT_NOISE } from './vectors.js';
+import { ANALYTIC_GAUSSIAN, TIGHT_NOISE } from './vectors.js';
 
 interface Target {
   readonly epsilon: number;
@@ -101,5 +107,102 @@ describe('calibration', () => {
     expect(() => calibrateNoise({ ...target, epsilon: -1 })).toThrow(
       expect.objectContaining({ code: 'argument-invalid' }),
     );
+  });
+});
+
+/** Copied from the golden numbers: the most steps, and ε at these. */
+const MOST_STEPS = [
+  { noiseMultiplier: 2, samplingRate: 0.008533333333333334, epsilon: 10, delta: 1e-5, steps: 192_986 },
+  { noiseMultiplier: 1, samplingRate: 0.01, epsilon: 2, delta: 1e-5, steps: 1202 },
+  { noiseMultiplier: 4, samplingRate: 0.02, epsilon: 1, delta: 1e-6, steps: 2126 },
+] as const;
+
+describe('calibration by privacy loss distributions', () => {
+  /** Four digits, and never less noise than the truth. */
+  function expectFourDigits(found: number, exact: number): void {
+    expect(found / exact).toBeGreaterThanOrEqual(1 - 1e-8);
+    expect(found / exact).toBeLessThan(1 + 1e-4);
+  }
+
+  test.each(TIGHT_NOISE)('noise for ε = $epsilon, q = $samplingRate, $steps steps', (golden) => {
+    expectFourDigits(noiseFor(golden), golden.noiseMultiplier);
+  });
+
+  test.each(ANALYTIC_GAUSSIAN)('noise for one Gaussian answer, ε = %d, δ = %d', (epsilon, delta, sigma) => {
+    expectFourDigits(noiseFor({ epsilon, delta }), sigma);
+    expectFourDigits(noiseFor({ epsilon, delta, relation: 'replace-one' }), 2 * sigma);
+  });
+
+  test.each(MOST_STEPS)('steps for ε = $epsilon, noise $noiseMultiplier, q = $samplingRate', (golden) => {
+    const steps = stepsFor(golden);
+    expect(steps).toBeLessThanOrEqual(golden.steps);
+    expect(steps).toBeGreaterThanOrEqual(Math.floor(golden.steps * (1 - 1e-4)) - 1);
+  });
+
+  const noises = goldenCases('calibration.json', 'poisson-gaussian-calibration');
+  const answers = goldenCases('calibration.json', 'analytic-gaussian-calibration');
+  const steps = goldenCases('calibration.json', 'poisson-gaussian-max-steps');
+  test.skipIf(!noises)('all golden calibrations (skipped without ../shared/golden)', () => {
+    for (const { params, expected } of noises ?? []) {
+      expectFourDigits(noiseFor({ ...params, relation: 'add-remove' }), expected.noiseMultiplier);
+    }
+    for (const { params, expected } of answers ?? [])
+      expectFourDigits(noiseFor({ epsilon: params.epsilon, delta: params.delta }), expected.sigma);
+    expect(steps?.map(({ expected }) => expected.steps)).toEqual(MOST_STEPS.map((golden) => golden.steps));
+  });
+
+  test('what is answered holds, and a thousandth less noise or more steps does not', () => {
+    const target = { epsilon: 2, delta: 1e-6, samplingRate: 0.02 };
+    const spent = (noise: number, count: number) =>
+      epsilonInterval(selfComposedEvent(poissonSampledEvent(0.02, gaussianEvent(noise)), count), {
+        delta: target.delta,
+        width: 1e-5,
+      });
+    const noise = noiseFor({ ...target, steps: 200 });
+    expect(spent(noise, 200).upper).toBeLessThanOrEqual(target.epsilon + 1e-4);
+    expect(spent(noise, 200).lower).toBeLessThanOrEqual(target.epsilon);
+    expect(spent(noise * (1 - 1e-3), 200).lower).toBeGreaterThan(target.epsilon);
+    const count = stepsFor({ ...target, noiseMultiplier: 3 });
+    expect(spent(3, count).lower).toBeLessThanOrEqual(target.epsilon);
+    expect(spent(3, Math.ceil(count * 1.001)).lower).toBeGreaterThan(target.epsilon);
+  });
+
+  test('a target that no noise meets is refused, and says what to change', () => {
+    // 2^30 sensitivities of noise still tell two records apart with advantage 3.7·10^-10 > δ.
+    for (const target of [
+      { epsilon: 1e-10, delta: 1e-12 },
+      { epsilon: 1e-10, delta: 1e-12, samplingRate: 0.5 },
+      { epsilon: 1e-6, delta: 1e-12, steps: 2 ** 50 },
+    ])
+      expect(() => noiseFor(target)).toThrow(
+        expect.objectContaining({
+          code: 'calibration-impossible',
+          message: expect.stringMatching(/raise ε or δ, or take fewer steps/),
+        }),
+      );
+  });
+
+  test('targets that any noise meets, or not one step: the ends of the range', () => {
+    expect(noiseFor({ epsilon: 3, delta: 0.3, samplingRate: 0.1 })).toBeLessThan(2 ** -6.9);
+    expect(stepsFor({ epsilon: 0.001, delta: 1e-9, noiseMultiplier: 0.5 })).toBe(0);
+    expect(stepsFor({ epsilon: 10, delta: 1e-5, noiseMultiplier: 0.5 })).toBe(1);
+    expect(stepsFor({ epsilon: 1, delta: 1e-5, noiseMultiplier: 1e9 })).toBe(2 ** 40);
+  });
+
+  test('wrong questions are refused by name', () => {
+    const target = { epsilon: 1, delta: 1e-5, samplingRate: 0.1, steps: 10 };
+    for (const wrong of [
+      { epsilon: 0 },
+      { epsilon: Infinity },
+      { delta: 0 },
+      { delta: 1 },
+      { steps: 0 },
+      { steps: 1.5 },
+    ])
+      expect(() => noiseFor({ ...target, ...wrong })).toThrow(
+        expect.objectContaining({ code: 'argument-invalid' }),
+      );
+    expect(() => noiseFor({ ...target, samplingRate: 0 })).toThrow(/samplingRate/);
+    expect(() => stepsFor({ ...target, noiseMultiplier: -1 })).toThrow(/noiseMultiplier/);
   });
 });

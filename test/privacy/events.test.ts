@@ -2,18 +2,26 @@ import { describe, expect, test } from 'vitest';
 import { canonicalJson } from '../../src/crypto/canonical.js';
 import {
   composedEvent,
+  discreteGaussianEvent,
   distributedDiscreteGaussianEvent,
   epsilonOf,
   gaussianEvent,
-  INTEGER_ORDERS,
+  laplaceEvent,
+  localDpSgdEvent,
   MAX_EVENT_DEPTH,
   nonPrivateEvent,
   PrivacyError,
   type PrivacyEvent,
+  parallelComposedEvent,
   parseEvent,
   poissonSampledEvent,
+  randomAllocationEvent,
+  randomizedResponseEvent,
   rdp,
+  STANDARD_ORDERS,
+  sampledWithoutReplacementEvent,
   selfComposedEvent,
+  zcdp,
 } from '../../src/privacy/index.js';
 
 const ddg = distributedDiscreteGaussianEvent({
@@ -24,8 +32,21 @@ const ddg = distributedDiscreteGaussianEvent({
   dimension: 1000,
 });
 
+const discrete = discreteGaussianEvent({
+  variance: { numerator: '81', denominator: '2' },
+  sensitivity: 3,
+  dimension: 10,
+});
+
 const everyKind: PrivacyEvent[] = [
   gaussianEvent(1.5),
+  laplaceEvent(0.5),
+  discrete,
+  randomizedResponseEvent(0.25, 4),
+  localDpSgdEvent({ noiseMultiplier: 1.1, samplingRate: 0.01, steps: 500 }),
+  sampledWithoutReplacementEvent(32, 1000, gaussianEvent(2)),
+  randomAllocationEvent(2, 100, ddg),
+  parallelComposedEvent([gaussianEvent(1), laplaceEvent(1)]),
   ddg,
   poissonSampledEvent(0.01, ddg),
   selfComposedEvent(poissonSampledEvent(0.01, gaussianEvent(2)), 1000),
@@ -36,7 +57,26 @@ const everyKind: PrivacyEvent[] = [
 const malformed: [string, unknown][] = [
   ['null', null],
   ['text', 'gaussian'],
-  ['a kind of tomorrow', { version: 1, kind: 'laplace', scale: 1 }],
+  ['a kind of tomorrow', { version: 1, kind: 'shuffled', batches: 100, event: gaussianEvent(1) }],
+  ['Laplace with a foreign field', { version: 1, kind: 'laplace', scale: 1 }],
+  [
+    'a sample above the population',
+    {
+      version: 1,
+      kind: 'sampled-without-replacement',
+      sampleSize: 3,
+      populationSize: 2,
+      event: gaussianEvent(1),
+    },
+  ],
+  [
+    'more selections than steps',
+    { version: 1, kind: 'random-allocation', selections: 3, steps: 2, event: gaussianEvent(1) },
+  ],
+  ['one bucket', { version: 1, kind: 'randomized-response', noiseParameter: 0.5, buckets: 1 }],
+  ['a probability above 1', { version: 1, kind: 'randomized-response', noiseParameter: 1.5, buckets: 2 }],
+  ['no steps', { version: 1, kind: 'local-dp-sgd', noiseMultiplier: 1, samplingRate: 0.5, steps: 0 }],
+  ['a float variance', { ...discrete, variance: 40.5 }],
   ['a version of tomorrow', { version: 2, kind: 'gaussian', noiseMultiplier: 1 }],
   ['no version', { kind: 'gaussian', noiseMultiplier: 1 }],
   ['a field too many', { version: 1, kind: 'gaussian', noiseMultiplier: 1, note: '' }],
@@ -87,11 +127,35 @@ describe('privacy events', () => {
     const event = json as PrivacyEvent;
     const hidden = { version: 1, kind: 'composed', events: [gaussianEvent(5), event] } as PrivacyEvent;
     for (const one of [event, hidden]) {
-      expect([...rdp(one)]).toEqual(INTEGER_ORDERS.map(() => Number.POSITIVE_INFINITY));
+      expect([...rdp(one)]).toEqual(STANDARD_ORDERS.map(() => Number.POSITIVE_INFINITY));
+      expect(zcdp(one)).toBe(Number.POSITIVE_INFINITY);
       expect(epsilonOf(one, 1e-6)).toBe(Number.POSITIVE_INFINITY);
     }
     // Control: without it the rest is finite.
     expect(epsilonOf(composedEvent([gaussianEvent(5)]), 1e-6)).toBeLessThan(2);
+  });
+
+  test.each([
+    [
+      'Gaussian noise by its standard deviation alone',
+      { version: 1, kind: 'gaussian', standardDeviation: 5 },
+    ],
+    [
+      'discrete noise without a sensitivity',
+      {
+        version: 1,
+        kind: 'discrete-gaussian',
+        variance: discrete.kind === 'discrete-gaussian' ? discrete.variance : null,
+        dimension: 10,
+      },
+    ],
+    ['distributed noise of sensitivity ∞', { ...ddg, sensitivity: Number.POSITIVE_INFINITY }],
+    ['noise of sensitivity NaN', { ...discrete, sensitivity: Number.NaN }],
+  ])('hazard P18: %s is not an event, and costs ε = ∞', (_, json) => {
+    expect(() => parseEvent(json)).toThrow(expect.objectContaining({ code: 'event-malformed' }));
+    expect(epsilonOf(json as PrivacyEvent, 1e-6)).toBe(Number.POSITIVE_INFINITY);
+    // Control: the same noise with its sensitivity is one.
+    expect(epsilonOf(discrete, 1e-6)).toBeLessThan(10);
   });
 
   test('nesting is bounded: hostile depth is refused, not a stack overflow', () => {

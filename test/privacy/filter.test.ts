@@ -4,6 +4,7 @@ import {
   addUnits,
   admits,
   commit,
+  commitToPlan,
   costUnits,
   epsilonOfUnits,
   type FilterLimit,
@@ -12,6 +13,7 @@ import {
   nonPrivateEvent,
   noSpending,
   parseUnits,
+  planUnits,
   poissonSampledEvent,
   reserve,
   type Spending,
@@ -196,7 +198,94 @@ describe('reserve, commit, void', () => {
   });
 });
 
+describe('a plan committed before the first spend', () => {
+  const several: FilterLimit = { epsilon: 3, delta: 1e-6, orders: [4, 8, 16, 32] };
+  const step = poissonSampledEvent(0.05, gaussianEvent(1.5));
+  const plan = [
+    { event: gaussianEvent(20), count: 2 },
+    { event: step, count: 100 },
+  ];
+
+  test('costs what its queries cost, to the unit', () => {
+    const one = costUnits(plan[0]!.event, several.orders);
+    const other = costUnits(step, several.orders);
+    expect(planUnits(plan, several.orders)).toEqual(one.map((unit, i) => 2n * unit + 100n * other[i]!));
+    expect(planUnits([], several.orders)).toEqual([0n, 0n, 0n, 0n]);
+  });
+
+  test('fixes the one order at which it costs least, with the whole δ', () => {
+    const fixed = commitToPlan(several, plan);
+    const units = planUnits(plan, several.orders);
+    const epsilons = several.orders.map((order, i) =>
+      epsilonOfUnits({ ...several, orders: [order] }, [units[i] as bigint]),
+    );
+    const best = epsilons.indexOf(Math.min(...epsilons));
+    expect(fixed).toEqual({ ...several, orders: [several.orders[best]] });
+    // The minimum over the orders is what the plan costs, and less than with δ divided.
+    expect(epsilonOfUnits(fixed, planUnits(plan, fixed.orders))).toBe(Math.min(...epsilons));
+    expect(Math.min(...epsilons)).toBeLessThan(epsilonOfUnits(several, units));
+  });
+
+  test('lets more of its steps through than the filter over all orders, and none over the limit', () => {
+    const stepsUnder = (limit: FilterLimit): number => {
+      const cost = costUnits(step, limit.orders);
+      let spending = noSpending(limit);
+      for (let steps = 0; ; steps++) {
+        const result = reserve(limit, spending, cost);
+        if (result.kind === 'over-budget') return steps;
+        spending = commit(result.spending, cost, cost);
+        expect(epsilonOfUnits(limit, spending.spent)).toBeLessThanOrEqual(limit.epsilon);
+      }
+    };
+    expect(stepsUnder(commitToPlan(several, plan))).toBeGreaterThan(stepsUnder(several));
+  });
+
+  test('a committed order stays: another plan afterwards changes nothing', () => {
+    const fixed = commitToPlan(several, plan);
+    expect(commitToPlan(fixed, [{ event: gaussianEvent(0.7), count: 1 }])).toEqual(fixed);
+  });
+
+  test('an event that costs ∞, or a count that is none, is no plan', () => {
+    expect(() => commitToPlan(several, [...plan, { event: nonPrivateEvent(), count: 1 }])).toThrow(
+      expect.objectContaining({ code: 'cost-infinite' }),
+    );
+    for (const count of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
+      expect(() => planUnits([{ event: step, count }], several.orders)).toThrow(
+        expect.objectContaining({ code: 'argument-invalid' }),
+      );
+    }
+  });
+});
+
 describe('hazard P15: units', () => {
+  test('less noise is never less spend', () => {
+    const orders = [2, 8, 64];
+    let before = costUnits(poissonSampledEvent(0.1, gaussianEvent(64)), orders);
+    for (const noise of [32, 8, 2, 1, 0.5, 0.1, 0.01]) {
+      const cost = costUnits(poissonSampledEvent(0.1, gaussianEvent(noise)), orders);
+      cost.forEach((unit, i) => {
+        expect(unit).toBeGreaterThan(before[i] as bigint);
+      });
+      before = cost;
+    }
+    expect(() => costUnits(gaussianEvent(0), orders)).toThrow(
+      expect.objectContaining({ code: 'cost-infinite' }),
+    );
+    expect(() => costUnits({ version: 1, kind: 'gaussian', noiseMultiplier: -2 }, orders)).toThrow(
+      expect.objectContaining({ code: 'cost-infinite' }),
+    );
+  });
+
+  test('the step that is over the limit is refused, not the one after it', () => {
+    const [limit] = limitUnits(one) as [bigint];
+    for (const steps of [1n, 2n, 7n, 1000n]) {
+      const step = limit / steps;
+      const held = reserved(one, noSpending(one), [step * steps]);
+      expect(reserve(one, held, [limit - step * steps + 1n]).kind).toBe('over-budget');
+      expect(reserve(one, held, [limit - step * steps]).kind).toBe('reserved');
+    }
+  });
+
   test.each([
     [Number.NaN],
     [-1],

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { systemRng } from '../../src/crypto/rng.js';
 import {
   discreteGaussian,
   PrivacyError,
@@ -79,7 +80,7 @@ describe('discrete Gaussian samplers against the golden mass function', () => {
     },
   );
 
-  test('positive control: a rounded continuous Gaussian of the same variance is caught', () => {
+  test('positive control, hazard P10: a rounded continuous Gaussian of the same variance is caught', () => {
     const pmf = (DISCRETE_GAUSSIAN_PMF[1] as (typeof DISCRETE_GAUSSIAN_PMF)[1]).pmf;
     const bits = new RandomBits(seededRng('biased'), 800_000);
     const uniform = (): number => (bits.word() + 0.5) / 2 ** 32;
@@ -310,5 +311,22 @@ describe('the interface', () => {
     let squares = 0;
     for (const y of samples) squares += y * y;
     expect(squares / 10_000 / 2 ** 55).toBeCloseTo(1, 1);
+  });
+});
+
+describe('hazard P9: two participants that draw at the same moment', () => {
+  const variance = integer(400);
+  const draw = (rng: (length: number) => Uint8Array): string =>
+    sampleDiscreteGaussian(variance, 64, rng).join();
+
+  test('have different noise, each time', () => {
+    const drawn = Array.from({ length: 50 }, () => [systemRng(), systemRng()].map(draw)).flat();
+    expect(new Set(drawn).size).toBe(100);
+  });
+
+  test('positive control: seeded by the clock they have the same', () => {
+    const now = Date.now();
+    const seeded = () => seededRng(`${now}`);
+    expect(draw(seeded())).toBe(draw(seeded()));
   });
 });

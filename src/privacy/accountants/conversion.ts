@@ -1,6 +1,8 @@
 import { PrivacyError } from '../errors.js';
 import type { PrivacyEvent } from '../events.js';
-import { checkOrders, INTEGER_ORDERS, rdp } from './rdp.js';
+import type { Neighbouring } from '../relation.js';
+import { checkOrders, STANDARD_ORDERS } from './orders.js';
+import { rdp } from './rdp.js';
 
 /** Covers the few roundings of one conversion, relative to the magnitudes that were added. */
 const MARGIN = 2 ** -48;
@@ -62,7 +64,8 @@ export function bestEpsilon(
 export function epsilonOf(
   event: PrivacyEvent,
   delta: number,
-  orders: readonly number[] = INTEGER_ORDERS,
+  orders: readonly number[] = STANDARD_ORDERS,
+  relation: Neighbouring = 'add-remove',
 ): number {
-  return bestEpsilon(orders, rdp(event, orders), delta).epsilon;
+  return bestEpsilon(orders, rdp(event, orders, relation), delta).epsilon;
 }

@@ -1,38 +1,23 @@
 import { PrivacyError } from '../errors.js';
 import { type PrivacyEvent, parseEvent } from '../events.js';
-import { continuousEquivalent, rdpSlack } from './bridge.js';
-import { roundUp, sampledGaussianRdp } from './sampledGaussian.js';
-
-/** The integers among the field's standard orders. Fractional orders have their place here, and a formula of their own. */
-export const INTEGER_ORDERS: readonly number[] = Object.freeze([
-  ...Array.from({ length: 62 }, (_, i) => i + 2),
-  128,
-  256,
-  512,
-  1024,
-]);
-
-/** Bounds the work of one binomial sum. */
-export const MAX_ORDER = 4096;
-
-export function checkOrders(orders: readonly number[]): void {
-  if (orders.length === 0) throw new PrivacyError('argument-invalid', 'at least one Rényi order is needed');
-  for (const order of orders) {
-    if (!Number.isInteger(order) || order < 2 || order > MAX_ORDER) {
-      throw new PrivacyError(
-        'argument-invalid',
-        `Rényi orders are integers from 2 to ${MAX_ORDER}, got ${order}`,
-      );
-    }
-  }
-}
+import { type Neighbouring, sensitivityFactor } from '../relation.js';
+import { randomAllocation } from './allocatedEvents.js';
+import { randomizedResponseRdp } from './closedForms.js';
+import { add, type Curve, infinite, larger, type Orders, type Question, smaller, times } from './curves.js';
+import { sumCurve } from './noisySums.js';
+import { checkOrders, STANDARD_ORDERS } from './orders.js';
+import { poissonSampled, sampledWithoutReplacement } from './sampling.js';
 
 /**
- * Rényi divergences of an event at `orders` (integers 2 … 4096), natural logarithm, rounded up; add/remove of one
- * record. Composition is addition (Mironov 2017, Prop. 1). An event that is malformed, of an unknown kind or not
- * private costs Infinity at every order: nothing is ever skipped (hazard P25). Never NaN, never negative.
+ * Rényi divergences of an event at `orders` (1.01 … 4096, fractions too), natural logarithm, upper bounds, the larger direction, under
+ * a neighbouring relation. Composition is addition (Mironov 2017, Prop. 1). An event that is malformed, of an unknown kind, not private,
+ * or not proved for the relation costs Infinity at every order: nothing is ever skipped (hazard P25). Never NaN, never negative.
  */
-export function rdp(event: PrivacyEvent, orders: readonly number[] = INTEGER_ORDERS): Float64Array {
+export function rdp(
+  event: PrivacyEvent,
+  orders: readonly number[] = STANDARD_ORDERS,
+  relation: Neighbouring = 'add-remove',
+): Float64Array {
   checkOrders(orders);
   let parsed: PrivacyEvent;
   try {
@@ -41,77 +26,86 @@ export function rdp(event: PrivacyEvent, orders: readonly number[] = INTEGER_ORD
     if (error instanceof PrivacyError) return infinite(orders);
     throw error;
   }
-  return curve(parsed, orders, new Map());
+  const price = memoized(new Map());
+  return price(parsed, { orders, relation, price });
 }
 
-function infinite(orders: readonly number[]): Float64Array {
-  return new Float64Array(orders.length).fill(Number.POSITIVE_INFINITY);
-}
+/** By orders, relation and event: a ledger of a thousand equal rounds costs one. */
+type Memo = Map<Orders, Map<string, Curve>>;
 
-/** `memo` makes a ledger of a thousand equal rounds cost one. */
-function curve(
-  event: PrivacyEvent,
-  orders: readonly number[],
-  memo: Map<string, Float64Array>,
-): Float64Array {
-  switch (event.kind) {
-    case 'composed': {
-      const total = new Float64Array(orders.length);
-      for (const part of event.events) {
-        const costs = curve(part, orders, memo);
-        for (let i = 0; i < total.length; i++)
-          total[i] = roundUp((total[i] as number) + (costs[i] as number));
+function memoized(memo: Memo): Question['price'] {
+  return function price(event: PrivacyEvent, question: Question): Curve {
+    switch (event.kind) {
+      case 'composed':
+        return event.events.reduce<Curve>(
+          (total, part) => add(total, price(part, question)),
+          new Float64Array(question.orders.length),
+        );
+      case 'self-composed':
+        return times(price(event.event, question), event.count);
+      default: {
+        const { orders, relation } = question;
+        const known = memo.get(orders) ?? new Map<string, Curve>();
+        memo.set(orders, known);
+        const key = `${relation} ${JSON.stringify(event)}`;
+        const costs = known.get(key) ?? priced(event, question);
+        known.set(key, costs);
+        return costs;
       }
-      return total;
     }
-    case 'self-composed':
-      // 0 × Infinity is NaN in IEEE 754; an event that never happened costs nothing.
-      if (event.count === 0) return new Float64Array(orders.length);
-      return curve(event.event, orders, memo).map((cost) => roundUp(cost * event.count));
-    default: {
-      const key = JSON.stringify(event);
-      const known = memo.get(key);
-      if (known) return known;
-      const costs = leaf(event, orders, memo);
-      memo.set(key, costs);
-      return costs;
-    }
-  }
+  };
 }
 
-function leaf(
-  event: Exclude<PrivacyEvent, { kind: 'composed' | 'self-composed' }>,
-  orders: readonly number[],
-  memo: Map<string, Float64Array>,
-): Float64Array {
+type Priced = Exclude<PrivacyEvent, { kind: 'composed' | 'self-composed' }>;
+
+function priced(event: Priced, question: Question): Curve {
+  const { orders, relation } = question;
   switch (event.kind) {
     case 'non-private':
       return infinite(orders);
     case 'gaussian':
+    case 'laplace':
+    case 'discrete-gaussian':
     case 'distributed-discrete-gaussian':
-      return sampled(event, 1, orders);
+      return sumCurve(event, sensitivityFactor(relation), orders);
+    case 'randomized-response':
+      // Without a record there is no answer: other relations are not defined for it.
+      return relation === 'replace-one'
+        ? Float64Array.from(orders, (order) =>
+            randomizedResponseRdp(event.noiseParameter, event.buckets, order),
+          )
+        : infinite(orders);
+    case 'local-dp-sgd': {
+      const release: PrivacyEvent = { version: 1, kind: 'gaussian', noiseMultiplier: event.noiseMultiplier };
+      return times(poissonSampled(release, event.samplingRate, question), event.steps);
+    }
     case 'poisson-sampled':
-      if (event.event.kind === 'gaussian' || event.event.kind === 'distributed-discrete-gaussian') {
-        return sampled(event.event, event.samplingRate, orders);
-      }
-      // Sound, not tight: Rényi divergences are jointly quasi-convex (van Erven, Harremoës 2014, Thm. 13), so sampling
-      // never costs more than asking all records.
-      return curve(event.event, orders, memo);
+      return poissonSampled(event.event, event.samplingRate, question);
+    case 'sampled-without-replacement':
+      return sampledWithoutReplacement(event.event, event.sampleSize / event.populationSize, question);
+    case 'random-allocation':
+      return randomAllocation(event.event, event.selections, event.steps, question);
+    case 'parallel-composed':
+      return parallel(event.events, question);
   }
 }
 
-function sampled(
-  event: Extract<PrivacyEvent, { kind: 'gaussian' | 'distributed-discrete-gaussian' }>,
-  samplingRate: number,
-  orders: readonly number[],
-): Float64Array {
-  const continuous =
-    event.kind === 'gaussian'
-      ? { noiseMultiplier: event.noiseMultiplier, logFactor: 0 }
-      : continuousEquivalent(event);
-  if (continuous === undefined) return infinite(orders);
-  return Float64Array.from(orders, (order) => {
-    const divergence = sampledGaussianRdp(continuous.noiseMultiplier, samplingRate, order);
-    return roundUp(divergence + rdpSlack(continuous.logFactor, order));
-  });
+/**
+ * A record is in one of the sets. Add/remove, zero-out: only its part changes, so at each order the dearest part is paid. Replace-one: the new record
+ * may belong to another set: then one part loses a record and another gains one, and divergences of the two add
+ * (composition); else one part sees a replacement. Charged: the larger of the two dearest add/remove costs together and
+ * the dearest replacement.
+ */
+function parallel(events: readonly PrivacyEvent[], question: Question): Curve {
+  const zero = (): Curve => new Float64Array(question.orders.length);
+  const dearest = events.map((event) => question.price(event, question)).reduce(larger, zero());
+  if (question.relation !== 'replace-one' || events.length < 2) return dearest;
+  let first = zero();
+  let second = zero();
+  for (const event of events) {
+    const costs = question.price(event, { ...question, relation: 'add-remove' });
+    second = larger(second, smaller(first, costs));
+    first = larger(first, costs);
+  }
+  return larger(dearest, add(first, second));
 }
