@@ -270,3 +270,47 @@ describe('the clipped sum', () => {
     expect(clippedSum(1, tapeOf(0, 1)).every((value) => value === 0)).toBe(true);
   });
 });
+
+describe('hazard P19: the critic’s clipped gradient', () => {
+  const scores = (parameters: Float32Array, cellsOfRows: Uint16Array): number[] => {
+    const tape = criticTape(engine, encoding, layers, parameters, cellsOfRows, cellsOfRows);
+    // The gradient of softplus(−s) by s is −1/(1 + eˢ).
+    const gradient = (tape.outputGradients.at(-1) as Matrix).data;
+    return Array.from({ length: tape.records }, (_, i) => Math.log(-1 / (gradient[2 * i] as number) - 1));
+  };
+
+  it('has the sign of a loss: against it, records score higher and fakes lower', () => {
+    const parameters = parametersOf(8);
+    const [real, fake] = [cells(60, 8), cells(60, 9).map(() => 1)];
+    const tape = criticTape(engine, encoding, layers, parameters, real, fake);
+    const gradient = clippedSum(1, tape);
+    const stepped = (sign: number) =>
+      parameters.map((value, k) => value - sign * 0.003 * (gradient[k] as number));
+    const gap = (at: Float32Array) => {
+      const [up, down] = [scores(at, real), scores(at, fake)];
+      return up.reduce((sum, value, i) => sum + value - (down[i] as number), 0);
+    };
+    expect(gap(stepped(1))).toBeGreaterThan(gap(parameters));
+    expect(gap(stepped(-1))).toBeLessThan(gap(parameters)); // control: the wrong sign is seen
+  });
+
+  it('clips the record and its fake as one vector: the fake’s part is in the norm', () => {
+    const tape = tapeOf(40, 12, 3);
+    for (let record = 0; record < 40; record++)
+      expect(norm(clippedSum(2 ** -6, part(tape, record, record + 1)))).toBeLessThanOrEqual(2 ** -6);
+    // Control: clipped each by itself, the two would be up to twice as long; here they are longer than one clip norm.
+    const alone = (record: number, keep: 0 | 1): Tape => {
+      const own = part(tape, record, record + 1);
+      const muted = own.outputGradients.map((matrix) => ({
+        ...matrix,
+        data: matrix.data.map((value, i) => (Math.floor(i / matrix.columns) === keep ? value : 0)),
+      }));
+      return { ...own, outputGradients: muted };
+    };
+    const apart = Array.from({ length: 40 }, (_, record) => {
+      const [real, fake] = [clippedSum(2 ** -6, alone(record, 0)), clippedSum(2 ** -6, alone(record, 1))];
+      return norm(real.map((value, k) => value + (fake[k] as number)));
+    });
+    expect(Math.max(...apart)).toBeGreaterThan(1.1 * 2 ** -6);
+  });
+});

@@ -137,7 +137,7 @@ describe('reading CSV', () => {
     expect(error.line).toBe(6);
   });
 
-  it('clamps to the bounds only when told to', async () => {
+  it('hazard P16: clamps to the bounds only when told to, each value to its own end', async () => {
     const beyond = [MIXED_HEADER, GOOD.replace('120', '999').replace('0.5', '-7')];
     expect((await refusal(beyond)).reason).toBe('out-of-bounds');
     const clamped = await readCsv(csv(...beyond), mixedSchema(), { outOfBounds: 'clamp' });

@@ -91,6 +91,15 @@ describe('the query', () => {
     expect(step.query.dimension).toBe(9 * 16 + 16 + 16 + 1);
   });
 
+  it('hazard P19: is charged once a critic step, and neither fakes nor the generator’s steps cost anything', () => {
+    const events = (plan: ReturnType<typeof gan.plan>) => plan.reduce((sum, { count }) => sum + count, 0);
+    for (const criticStepsPerGeneratorStep of [1, 3])
+      for (const generatorBatch of [32, 512])
+        expect(events(gan.plan(context, { ...options, criticStepsPerGeneratorStep, generatorBatch }))).toBe(
+          6,
+        );
+  });
+
   it('names the models by digest, and the generator’s stays until it takes a step', async () => {
     const slow = { ...options, criticStepsPerGeneratorStep: 2 };
     let state = await gan.initialState(context, slow, SEED);
