@@ -1,4 +1,10 @@
-export type EvaluationErrorCode = 'EmptyTable' | 'RealRowOutsideSchema' | 'NoPairs';
+export type EvaluationErrorCode =
+  | 'EmptyTable'
+  | 'RealRowOutsideSchema'
+  | 'NoPairs'
+  | 'AuditInvalid'
+  | 'AuditTooSmall'
+  | 'AuditFailed';
 
 /** What was wrong and what to do; never quotes a row (hazard S28). */
 export class EvaluationError extends Error {

@@ -106,6 +106,14 @@ describe('the report', () => {
     expect(holes(page)).toEqual([]);
   });
 
+  it('shows what the canaries showed beside what is accounted, where there was an audit', () => {
+    const data = reportData(evaluation, { members: 8, rounds: 20 });
+    expect(renderReport(data)).toContain('<strong>ε ≥ 0.42</strong>');
+    expect(renderReport(data)).toContain('323 of 512 guesses');
+    const { audit: _, ...privacy } = data.privacy;
+    expect(renderReport({ ...data, privacy })).not.toContain('canaries');
+  });
+
   it('names all five observers, and shows ∞ where no bound holds', () => {
     const page = renderReport(reportData(evaluation, { members: 8, rounds: 20 }));
     for (const name of [
@@ -122,7 +130,7 @@ describe('the report', () => {
   it('is readable without its pictures: a label on every chart, a caption or heading at every figure', () => {
     const page = renderReport(reportData(evaluation, { members: 8, rounds: 20, dropAt: 4 }));
     const charts = [...page.matchAll(/<svg [^>]*>/g)].map(([tag]) => tag);
-    expect(charts.length).toBe(evaluation.columns.length + 6);
+    expect(charts.length).toBe(evaluation.columns.length + 7);
     for (const tag of charts) expect(tag).toMatch(/role="img" aria-label="[^"]{10,}"/);
     for (const [figure] of page.matchAll(/<figure>[\s\S]*?<\/figure>/g))
       expect(figure).toMatch(/<figcaption>|<h3>/);

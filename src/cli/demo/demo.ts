@@ -1,6 +1,7 @@
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EXIT } from '../exits.js';
+import { audit } from './audit.js';
 import { loadBirdStrikes } from './birdstrikes.js';
 import { type Cast, type Stage, startCast } from './cast.js';
 import { freshFolder } from './files.js';
@@ -57,7 +58,8 @@ async function perform(options: DemoOptions, stage: Stage): Promise<void> {
   const cast = await startCast(stage, strikes, plan, options.port);
   const training = await train(stage, cast, plan);
   const { runId } = training;
-  const released = await release(stage, cast, strikes, { runId, rows: options.rows, started });
+  const audited = await audit(stage, cast, plan);
+  const released = await release(stage, cast, strikes, { runId, rows: options.rows, audited, started });
   summarize(stage, training, released, chorale);
   if (options.keep) await stayUp(stage, cast, released, runId, chorale);
 }

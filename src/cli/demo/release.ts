@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Audit } from '../../evaluation/audit/oneRun.js';
 import { type Evaluation, evaluate } from '../../evaluation/evaluate.js';
 import { renderReport } from '../../evaluation/report/renderReport.js';
 import { parseTableSchema } from '../../synthesis/index.js';
@@ -18,6 +19,7 @@ export interface Release {
   readonly ledger: LedgerFile;
   readonly verdict: ReturnType<typeof verifyLedger>;
   readonly evaluation: Evaluation;
+  readonly audited: Audit;
   readonly durationMs: number;
   readonly paths: {
     readonly synthetic: string;
@@ -37,10 +39,15 @@ export async function release(
   stage: Stage,
   cast: Cast,
   strikes: BirdStrikes,
-  order: { readonly runId: string; readonly rows: number; readonly started: number },
+  order: {
+    readonly runId: string;
+    readonly rows: number;
+    readonly audited: Audit;
+    readonly started: number;
+  },
 ): Promise<Release> {
   const { processes, terminal, folder } = stage;
-  const { runId } = order;
+  const { runId, audited } = order;
   const paths = {
     synthetic: join(folder, 'synthetic.csv'),
     ledger: join(folder, 'ledger.json'),
@@ -85,18 +92,23 @@ export async function release(
   const auditor = { url: cast.url, token: (await readFile(paths.auditorToken, 'utf8')).trim() };
   const run = await ask<ReportInput['run']>(
     auditor,
-    'query ($id: String!) { run(id: $id) { runId synthesizer status reason planDigest totalSteps options epsilonViews { coordinatorWithColluders coordinatorAlone anotherMember public secureAggregationBroken } } }',
+    'query ($id: String!) { run(id: $id) { runId synthesizer status reason planDigest totalSteps options observerViews { observer epsilon interval { lower upper } curve { epsilon deltaUpper } } } }',
     { id: runId },
   );
   const durationMs = Date.now() - order.started;
   writeFileSync(
     paths.report,
-    renderReport(reportInput({ ledger, run, evaluation, durationMs, engine: cast.engine, now: new Date() })),
+    renderReport(
+      reportInput({
+        ...{ ledger, run, evaluation, audited, durationMs },
+        ...{ engine: cast.engine, now: new Date() },
+      }),
+    ),
   );
   terminal.step(
     'released',
     'Released: the generator is trained, the synthetic table drawn, the ledger checked against its events',
     { run: runId },
   );
-  return { ledger, verdict, evaluation, durationMs, paths };
+  return { ledger, verdict, evaluation, audited, durationMs, paths };
 }

@@ -1,11 +1,19 @@
 import { cpus, totalmem } from 'node:os';
+import type { Audit } from '../../evaluation/audit/oneRun.js';
 import type { Evaluation } from '../../evaluation/evaluate.js';
 import type { ReportData } from '../../evaluation/report/reportData.js';
 import { readCharter } from '../../federation/charter.js';
 import { epsilonOfUnits } from '../../privacy/filter.js';
 import { addUnits } from '../../privacy/units.js';
-import type { EpsilonViews } from '../../privacy/views.js';
 import type { LedgerFile } from '../ledgerFile.js';
+
+const VIEWERS = {
+  COORDINATOR_WITH_COLLUDERS: 'coordinator-and-colluders',
+  PUBLIC: 'public',
+  ANOTHER_MEMBER: 'another-member',
+  COORDINATOR_ALONE: 'coordinator-alone',
+  SECURE_AGGREGATION_BROKEN: 'secure-aggregation-broken',
+} as const;
 
 export interface ReportInput {
   readonly ledger: LedgerFile;
@@ -17,21 +25,27 @@ export interface ReportInput {
     readonly planDigest: string;
     readonly totalSteps: number;
     readonly options: Readonly<Record<string, unknown>>;
-    readonly epsilonViews: EpsilonViews | null;
+    /** As GraphQL answers it. */
+    readonly observerViews: readonly {
+      readonly observer: keyof typeof VIEWERS;
+      readonly epsilon: number | null;
+      readonly interval: { readonly lower: number; readonly upper: number | null };
+      readonly curve: readonly { readonly epsilon: number; readonly deltaUpper: number }[];
+    }[];
   };
   readonly evaluation: Evaluation;
+  readonly audited: Audit;
   readonly durationMs: number;
   readonly engine: string;
   readonly now: Date;
 }
 
 /** What the report shows, from what an auditor may ask and the demo's own evaluation. */
-export function reportInput({ ledger, run, evaluation, durationMs, engine, now }: ReportInput): ReportData {
+export function reportInput(input: ReportInput): ReportData {
+  const { ledger, run, evaluation, audited, durationMs, engine, now } = input;
   const charter = readCharter(ledger.charter.body);
   const limit = charter.privacy;
   let planned = limit.orders.map(() => 0n);
-  const views = run.epsilonViews;
-  const finite = (epsilon: number) => (Number.isFinite(epsilon) ? epsilon : null);
   return {
     title: 'Chorale demo: bird strikes at eight airlines',
     generatedAt: now.toISOString(),
@@ -59,16 +73,13 @@ export function reportInput({ ledger, run, evaluation, durationMs, engine, now }
       epsilonSpent: ledger.budget.epsilonSpent,
       ...charter.cohort,
       accountant: `Rényi differential privacy at order ${limit.orders.join(', ')}, fixed in the charter`,
-      views:
-        views === null
-          ? []
-          : [
-              { viewer: 'coordinator-and-colluders', epsilon: finite(views.coordinatorWithColluders) },
-              { viewer: 'public', epsilon: finite(views.public) },
-              { viewer: 'another-member', epsilon: finite(views.anotherMember) },
-              { viewer: 'coordinator-alone', epsilon: finite(views.coordinatorAlone) },
-              { viewer: 'secure-aggregation-broken', epsilon: finite(views.secureAggregationBroken) },
-            ],
+      views: run.observerViews.map(({ observer, epsilon, interval, curve }) => ({
+        viewer: VIEWERS[observer],
+        epsilon,
+        interval,
+        curve: curve.map((point) => ({ epsilon: point.epsilon, delta: point.deltaUpper })),
+      })),
+      audit: audited,
     },
     participants: charter.members.map(({ id, name, declaredRecords }) => ({ id, name, declaredRecords })),
     rounds: ledger.rounds.map((round) => ({

@@ -5,11 +5,11 @@ import { DELTA, EPSILON } from './plan.js';
 import type { Release } from './release.js';
 import type { Training } from './training.js';
 
-/** The run in nine lines: privacy, sums, traffic, fidelity, time, and where the files are. `chorale` is how to call the command. */
+/** The run in ten lines: privacy, its audit, sums, traffic, fidelity, time, and where the files are. `chorale` is how to call the command. */
 export function summarize(
   { terminal, here }: Stage,
   { roundsPerSecond, survivors }: Training,
-  { ledger, verdict, evaluation, durationMs, paths }: Release,
+  { ledger, verdict, evaluation, audited, durationMs, paths }: Release,
   chorale: string,
 ): void {
   const completed = ledger.rounds.filter((round) => round.phase === 'COMPLETED');
@@ -24,6 +24,10 @@ export function summarize(
       [
         'privacy spent',
         `ε = ${verdict.epsilon.toFixed(3)} of ${EPSILON} at δ = ${DELTA}, against the coordinator and one colluding airline`,
+      ],
+      [
+        'audit',
+        `${audited.rightGuesses} of ${audited.guesses} guesses about canaries right: ε ≥ ${audited.epsilonEmpirical.toFixed(2)} with ${100 * audited.confidence} % confidence`,
       ],
       [
         'sums',
@@ -45,6 +49,7 @@ export function summarize(
     ],
     {
       epsilon: verdict.epsilon,
+      epsilonEmpirical: audited.epsilonEmpirical,
       delta: DELTA,
       rounds,
       dropped,

@@ -12,6 +12,20 @@ export function epsilon(value: number | null): string {
   return value === null || !Number.isFinite(value) ? '∞' : (Math.ceil(value * 100 - 1e-9) / 100).toFixed(2);
 }
 
+/** Outwards: the lower end down, the upper end up. */
+export function epsilonInterval({
+  lower,
+  upper,
+}: {
+  readonly lower: number;
+  readonly upper: number | null;
+}): string {
+  if (upper === null || !Number.isFinite(upper)) return '∞';
+  const down = (Math.floor(lower * 1000 + 1e-9) / 1000).toFixed(3);
+  const up = (Math.ceil(upper * 1000 - 1e-9) / 1000).toFixed(3);
+  return `${down} – ${up}`;
+}
+
 /** 1e-6 as 10⁻⁶, 5e-7 as 5 × 10⁻⁷. */
 export function power(value: number): string {
   if (!(value > 0) || value >= 0.01) return String(value);

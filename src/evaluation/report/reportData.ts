@@ -1,3 +1,4 @@
+import type { Audit } from '../audit/oneRun.js';
 import type { Evaluation } from '../evaluate.js';
 
 /** Whoever looks, and what they can subtract from the noise. */
@@ -7,6 +8,17 @@ export type Viewer =
   | 'another-member'
   | 'coordinator-alone'
   | 'secure-aggregation-broken';
+
+/** One observer's ε at the run's δ; null where no bound holds. */
+export interface ReportView {
+  readonly viewer: Viewer;
+  /** As the filter charges it: what is held against the limit. */
+  readonly epsilon: number | null;
+  /** The same release by the tight accountants: the true ε lies in it. */
+  readonly interval: { readonly lower: number; readonly upper: number | null };
+  /** δ over rising ε, upper ends; empty where no bound holds. */
+  readonly curve: readonly { readonly epsilon: number; readonly delta: number }[];
+}
 
 export interface ReportParticipant {
   readonly id: string;
@@ -71,8 +83,9 @@ export interface ReportData {
     readonly minSurvivors: number;
     readonly maxColluders: number;
     readonly accountant: string;
-    /** null where no bound holds. */
-    readonly views: readonly { readonly viewer: Viewer; readonly epsilon: number | null }[];
+    readonly views: readonly ReportView[];
+    /** What canaries showed of a training by the same plan, where there was one. */
+    readonly audit?: Audit;
   };
   readonly participants: readonly ReportParticipant[];
   /** In the order in which they ran, retries included. */

@@ -1,8 +1,8 @@
 import type { CustomSeriesOption } from 'echarts/charts';
 import { axisLine, axisName, axisText, COLOURS, chart, shorten, splitLine } from './chart.js';
-import { count, counted, epsilon } from './format.js';
+import { count, counted, epsilon, power } from './format.js';
 import type { Markup } from './html.js';
-import { type Dropout, dropouts, type ReportData } from './reportData.js';
+import { type Dropout, dropouts, type ReportData, type Viewer } from './reportData.js';
 
 /** ε after each settled round as a stair, under the plan's worst case and the limit. */
 export function epsilonChart({ ledger, privacy }: ReportData): Markup {
@@ -65,6 +65,53 @@ export function epsilonChart({ ledger, privacy }: ReportData): Markup {
       ],
     },
   );
+}
+
+/** Observers of one curve share a line: the coordinator alone knows no more noise than the public. */
+const CURVE_NAMES: Readonly<Partial<Record<Viewer, string>>> = {
+  'coordinator-and-colluders': 'coordinator + colluders',
+  'another-member': 'another member',
+  public: 'public, coordinator alone',
+  'secure-aggregation-broken': 'masks broken',
+};
+
+/** Equal curves lie upon each other: the one below shows between the dashes. */
+const LINES = ['solid', 'dashed', 'solid', 'solid'] as const;
+
+/** δ(ε) of the release by observer, on a logarithmic scale. */
+export function deltaChart({ privacy }: ReportData): Markup {
+  const colours = [COLOURS.real, COLOURS.soft, COLOURS.synthetic, COLOURS.alarm];
+  const shown = privacy.views.flatMap((view) => {
+    const name = CURVE_NAMES[view.viewer];
+    const points = view.curve.filter(({ delta }) => delta > 0);
+    return name === undefined || points.length === 0 ? [] : [{ name, points }];
+  });
+  const exponents = shown.flatMap(({ points }) => points.map(({ delta }) => Math.log10(delta)));
+  const bottom = Math.floor(Math.min(...exponents));
+  return chart({ width: 1040, height: 320 }, `δ over ε, for ${counted(shown.length, 'group')} of observers`, {
+    grid: { left: 78, right: 208, top: 16, bottom: 50 },
+    legend: {
+      ...{ orient: 'vertical', right: 0, top: 16, icon: 'rect', itemWidth: 18, itemHeight: 3 },
+      ...{ data: shown.map(({ name }) => name), textStyle: { color: COLOURS.ink, fontSize: 13 } },
+    },
+    xAxis: {
+      ...{ type: 'value', min: 0, name: 'ε', nameGap: 30 },
+      ...{ ...axisName, axisLabel: axisText, axisLine, splitLine: { show: false } },
+    },
+    yAxis: {
+      ...{ type: 'value', min: bottom, max: 0, minInterval: 1, name: 'δ', nameGap: 56 },
+      ...{
+        ...axisName,
+        axisLabel: { ...axisText, formatter: (value: number) => power(Number(`1e${value}`)) },
+        splitLine,
+      },
+    },
+    series: shown.map(({ name, points }, index) => ({
+      ...{ type: 'line', symbol: 'none', silent: true, name },
+      data: points.map(({ epsilon: at, delta }) => [at, Math.log10(delta)]),
+      ...{ color: colours[index]!, lineStyle: { width: 2, type: LINES[index]! } },
+    })),
+  });
 }
 
 type Presence = 'in the sum' | 'dropped' | 'not asked' | 'aborted';

@@ -1,7 +1,8 @@
-import { bytes, count, counted, duration, epsilon, power } from './format.js';
+import type { Audit } from '../audit/oneRun.js';
+import { bytes, count, counted, duration, epsilon, epsilonInterval, percent, power } from './format.js';
 import { html, type Markup } from './html.js';
 import { dropouts, quantile, type ReportData, type Viewer } from './reportData.js';
-import { epsilonChart, roundsChart } from './runCharts.js';
+import { deltaChart, epsilonChart, roundsChart } from './runCharts.js';
 
 const VIEWERS: Readonly<Record<Viewer, readonly [string, string]>> = {
   'coordinator-and-colluders': [
@@ -35,14 +36,32 @@ export function epsilonSection(data: ReportData): Markup {
     <h3>Who sees which ε</h3>
     <div class="scroll"><table>
       <caption>The same run seen by five observers, at δ = ${power(privacy.delta)}; unit of privacy: one record, added or removed</caption>
-      <thead><tr><th scope="col">Observer</th><th scope="col">What it has</th><th scope="col" class="n">ε</th></tr></thead>
-      <tbody>${privacy.views.map(({ viewer, epsilon: value }) => {
+      <thead><tr><th scope="col">Observer</th><th scope="col">What it has</th>
+      <th scope="col" class="n">ε charged</th><th scope="col" class="n">true ε between</th></tr></thead>
+      <tbody>${privacy.views.map(({ viewer, epsilon: value, interval }) => {
         const [name, what] = VIEWERS[viewer];
         const main = viewer === 'coordinator-and-colluders';
         return html`<tr class="${main ? 'main' : ''}"><th scope="row">${name}${main ? ` (up to ${privacy.maxColluders})` : ''}</th>
-          <td>${what}</td><td class="n">${epsilon(value)}</td></tr>`;
+          <td>${what}</td><td class="n">${epsilon(value)}</td><td class="n">${epsilonInterval(interval)}</td></tr>`;
       })}</tbody></table></div>
+    <p>Charged is what the ledger holds against the limit, by an accountant that stays valid when costs are chosen as one goes.
+    The interval is what the same noise is worth by the privacy loss distribution: no smaller ε holds, none larger is needed.</p>
+    ${
+      privacy.views.some((view) => view.curve.length > 0)
+        ? html`<figure>${deltaChart(data)}
+    <figcaption>δ is only one choice: for each ε, the chance with which it does not hold, by who looks.</figcaption></figure>`
+        : ''
+    }
+    ${privacy.audit === undefined ? '' : auditParagraph(privacy.audit)}
   </section>`;
+}
+
+function auditParagraph(audit: Audit): Markup {
+  return html`<h3>Tried out, not only computed</h3>
+    <p>A training by the same plan, on no member’s rows, had ${count(audit.canaries)} canaries for records, each with probability ½. From the noisy sums
+    ${count(audit.rightGuesses)} of ${count(audit.guesses)} guesses about who was in were right: <strong>ε ≥ ${audit.epsilonEmpirical.toFixed(2)}</strong> with
+    ${percent(audit.confidence, 0)} confidence, where ${epsilon(audit.epsilonAccounted)} is accounted. Sums without noise would have shown
+    ${audit.epsilonDetectable.toFixed(1)}. An audit finds what is broken; it proves no upper bound.</p>`;
 }
 
 export function roundsSection(data: ReportData): Markup {
