@@ -1,6 +1,7 @@
 import { createClient } from 'graphql-sse';
 import { signRequest } from '../../src/crypto/httpSignature.js';
 import type { Rng } from '../../src/crypto/rng.js';
+import type { BudgetStatement } from '../../src/federation/ports.js';
 import type { Phase, Task } from '../../src/federation/service.js';
 import { ParticipantError } from './errors.js';
 import type { Identity } from './home.js';
@@ -23,7 +24,7 @@ export interface CoordinatorClient extends PublicSource {
   /** Ends when the coordinator goes; throws Unreachable when it can't be reached. */
   tasks(signal: AbortSignal): AsyncIterable<Task>;
   answer(task: Task, body: Uint8Array): Promise<void>;
-  decline(task: Task, reason: string): Promise<void>;
+  decline(task: Task, reason: string, budget?: BudgetStatement): Promise<void>;
 }
 
 export interface AnnouncedCharter {
@@ -161,9 +162,10 @@ export function createCoordinatorClient({ url, identity, rng, now }: ClientPorts
         synthesizer: string;
         options: unknown;
         planDigest: string;
+        order: number | null;
         charter: { digest: string };
       } | null>(
-        'query ($id: String!) { run(id: $id) { runId synthesizer options planDigest charter { digest } } }',
+        'query ($id: String!) { run(id: $id) { runId synthesizer options planDigest order charter { digest } } }',
         { id: runId },
       );
       if (run === null) throw new ParticipantError('Refused', `There is no run ${runId}.`);
@@ -172,6 +174,7 @@ export function createCoordinatorClient({ url, identity, rng, now }: ClientPorts
         synthesizer: run.synthesizer,
         options: run.options,
         planDigest: run.planDigest,
+        order: run.order,
         charterDigest: run.charter.digest,
       };
     },
@@ -243,11 +246,11 @@ export function createCoordinatorClient({ url, identity, rng, now }: ClientPorts
       );
     },
 
-    async decline(task, reason) {
+    async decline(task, reason, budget) {
       await ask(
         `mutation ($input: DeclineTaskInput!) { declineTask(input: $input) { __typename ${FAILURE} } }`,
         {
-          input: { ...addressOf(task), reason },
+          input: { ...addressOf(task), reason, ...(budget && { budget }) },
         },
       );
     },

@@ -1,3 +1,5 @@
+import type { BudgetStatement } from '../../src/federation/ports.js';
+
 /** What can go wrong on a participant's side, by a stable code. */
 export type ParticipantErrorCode =
   | 'KeyFile'
@@ -14,11 +16,14 @@ export type ParticipantErrorCode =
 /** Says what was wrong and what to do; never holds a secret, a vector or a row. */
 export class ParticipantError extends Error {
   override readonly name = 'ParticipantError';
+  /** With BudgetRefused: what this participant's own record says, to be shown beside the coordinator's. */
+  readonly budget: BudgetStatement | undefined;
   constructor(
     readonly code: ParticipantErrorCode,
     message: string,
-    options?: ErrorOptions,
+    options: ErrorOptions & { readonly budget?: BudgetStatement } = {},
   ) {
     super(message, options);
+    this.budget = options.budget;
   }
 }

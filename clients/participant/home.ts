@@ -1,21 +1,21 @@
 import {
   chmodSync,
   existsSync,
-  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
-  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js';
 import { z } from 'zod';
 import type { Primitives } from '../../src/crypto/primitives.js';
 import type { Rng } from '../../src/crypto/rng.js';
 import { ParticipantError } from './errors.js';
+import { lockFile } from './processLock.js';
 
 /**
  * A participant's folder (mode 0700):
@@ -120,39 +120,16 @@ export function readPinnedCharter(dir: string): PinnedCharter | undefined {
 /** One process a folder: two would each think they had the whole budget. Survives kill -9: a dead owner's lock is taken over. */
 export function lockHome(dir: string): () => void {
   const path = join(dir, 'lock');
-  // Linked into place, so that the file never exists without its owner's number in it.
-  const draft = `${path}.${process.pid}.new`;
-  writeFileSync(draft, `${process.pid}`, { mode: 0o600 });
-  try {
-    for (;;) {
-      try {
-        linkSync(draft, path);
-        return () => rmSync(path, { force: true });
-      } catch (cause) {
-        if ((cause as NodeJS.ErrnoException).code !== 'EEXIST') throw cause;
-        const owner = Number(existsSync(path) ? readFileSync(path, 'utf8') : 0);
-        if (isAlive(owner))
-          throw new ParticipantError(
-            'AlreadyRunning',
-            `Process ${owner} already runs a participant on ${dir}: stop it first.`,
-            { cause },
-          );
-        rmSync(path, { force: true });
-      }
-    }
-  } finally {
-    rmSync(draft, { force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (cause) {
-    return (cause as NodeJS.ErrnoException).code === 'EPERM';
-  }
+  const locked = lockFile(path);
+  if (typeof locked === 'function') return locked;
+  const { pid, host } = locked;
+  const remedy =
+    host === hostname() ? 'stop it first' : `stop it first; if it is gone for good, delete ${path}`;
+  const where = host === hostname() ? '' : ` on ${host}`;
+  throw new ParticipantError(
+    'AlreadyRunning',
+    `Process ${pid}${where} already runs a participant on ${dir}: ${remedy}.`,
+  );
 }
 
 function readJson<T>(path: string, shape: z.ZodType<T>, remedy: string): T {

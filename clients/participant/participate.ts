@@ -115,7 +115,8 @@ export async function participate(ports: ParticipatePorts): Promise<void> {
         // What is no refusal (a task of no sense, a full disk) stays here in detail; a server must not end us with it.
         const said = isRefusal(error) ? error.message : 'something went wrong on this participant’s side';
         notice('declined', { task: task.kind, reason: isRefusal(error) ? said : String(error) });
-        if (task.kind !== 'receive-shares') await quietly(() => client.decline(task, said));
+        const budget = error instanceof ParticipantError ? error.budget : undefined;
+        if (task.kind !== 'receive-shares') await quietly(() => client.decline(task, said, budget));
         return;
       }
       if (message !== undefined) await quietly(() => client.answer(task, message));

@@ -2,10 +2,11 @@ import { canonicalJson } from '../../src/crypto/canonical.js';
 import { type Charter, cohortOf, synthesisContext } from '../../src/federation/charter.js';
 import { planDigest, plannedEvent } from '../../src/federation/plan.js';
 import type { PrivacyEvent } from '../../src/privacy/events.js';
+import { commitToPlan } from '../../src/privacy/filter.js';
 import { checkQuery, eventOf } from '../../src/privacy/quantization.js';
 import type { SumQuery } from '../../src/privacy/sumQuery.js';
 import { synthesizerOf } from '../../src/synthesis/index.js';
-import type { Synthesizer } from '../../src/synthesis/synthesizer.js';
+import type { PlannedCost, Synthesizer } from '../../src/synthesis/synthesizer.js';
 import { ParticipantError } from './errors.js';
 
 /**
@@ -16,6 +17,14 @@ import { ParticipantError } from './errors.js';
 export interface RunPolicy {
   readonly runId: string;
   readonly synthesizer: Synthesizer<unknown, unknown>;
+  /** The worst-case costs, as this participant computed them itself. */
+  readonly plan: readonly PlannedCost[];
+  /**
+   * What this participant's first charge fixes (spending.ts). Any order of the charter is good that is known before that charge:
+   * the one in force at the federation, so that all members have the same; before there is one, that at which the plan costs
+   * least, which is what the coordinator's own first reservation takes.
+   */
+  readonly orders: readonly number[];
   /** Checks a query; returns its event with as few contributors as the charter allows. Throws QueryRefused. */
   check(query: SumQuery, step: number): PrivacyEvent;
 }
@@ -26,6 +35,8 @@ export interface AnnouncedRun {
   readonly synthesizer: string;
   readonly options: unknown;
   readonly planDigest: string;
+  /** The Rényi order in force at the federation; null while nothing was reserved and the charter names several. */
+  readonly order: number | null;
 }
 
 export function createRunPolicy(run: AnnouncedRun, charter: Charter, pinnedDigest: string): RunPolicy {
@@ -48,6 +59,8 @@ export function createRunPolicy(run: AnnouncedRun, charter: Charter, pinnedDiges
   return {
     runId: run.id,
     synthesizer,
+    plan,
+    orders: ordersFor(run, charter, plan),
     check(query, step) {
       const planned = plannedEvent(plan, step);
       if (planned === undefined)
@@ -63,4 +76,18 @@ export function createRunPolicy(run: AnnouncedRun, charter: Charter, pinnedDiges
       return event;
     },
   };
+}
+
+function ordersFor(
+  { id, order }: AnnouncedRun,
+  { privacy: { epsilon, delta, orders } }: Charter,
+  plan: readonly PlannedCost[],
+): readonly number[] {
+  if (order !== null && !orders.includes(order))
+    throw new ParticipantError(
+      'QueryRefused',
+      `Run ${id} is announced at Rényi order ${order}; the charter names ${orders.join(', ')}.`,
+    );
+  if (order !== null) return [order];
+  return orders.length === 1 ? orders : commitToPlan({ epsilon, delta, orders }, plan).orders;
 }

@@ -158,7 +158,7 @@ export function createSession(ports: SessionPorts): Session {
     const noise = sampleDiscreteGaussian(query.encoding.shareVariance, query.dimension, rng);
     const given = await fetchModels(query);
     const key = { blockId: task.blockId, slot: task.slot, roundId: task.roundId };
-    spending.charge({ ...key, event });
+    spending.charge({ ...key, event, orders: current.orders });
     const masked = await answerFrom(current, query, given, (sum) =>
       createMaskedInput(party, member, context, addShare(query, quantize(query, sum), noise)),
     );
@@ -172,7 +172,7 @@ export function createSession(ports: SessionPorts): Session {
     { synthesizer }: RunPolicy,
     query: SumQuery,
     given: ReadonlyMap<string, Uint8Array>,
-    mask: (sum: Float32Array) => Promise<T>,
+    mask: (sum: Float32Array | Float64Array) => Promise<T>,
   ): Promise<T> {
     try {
       return await mask(await synthesizer.contribute(query, given, ports.records, rng));

@@ -1,14 +1,17 @@
+import { join } from 'node:path';
 import { bytesToHex } from '@noble/hashes/utils.js';
 import { nodePrimitives } from '../../src/crypto/nodePrimitives.js';
 import { systemRng } from '../../src/crypto/rng.js';
 import { type Charter, charterDigest, charterStatement, readCharter } from '../../src/federation/charter.js';
 import { createCoordinatorClient } from './coordinatorClient.js';
 import { ParticipantError } from './errors.js';
-import { pinCharter, readEnrolment, readIdentity } from './home.js';
+import { pinCharter, readEnrolment, readIdentity, SPENDING_FILE } from './home.js';
+import { ordersUnder, readSpendingRecord } from './spendingRecord.js';
 
 /**
  * Fetches the charter with the digest that a person gave, checks that it is what the digest says and that this
- * participant is a member as it enrolled, and writes pin and signature down. Nothing is sent: "participant start" does that.
+ * participant is a member as it enrolled, and that its own spending record can go on under it, and writes pin and signature
+ * down. Nothing is sent: "participant start" does that.
  */
 export async function signPinnedCharter(
   dir: string,
@@ -37,6 +40,7 @@ export async function signPinnedCharter(
       'The charter that the coordinator sent is not the one that the digest names. Do not sign; tell the other members.',
     );
   assertMember(charter, identity.publicKey, enrolment);
+  ordersUnder(readSpendingRecord(join(dir, SPENDING_FILE)), charter.privacy.orders);
   const signature = bytesToHex(nodePrimitives.ed25519Sign(identity.seed, charterStatement(digest)));
   pinCharter(dir, { digest, body: announced.body, signature });
   return { charter, digest };

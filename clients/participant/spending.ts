@@ -1,27 +1,22 @@
 import {
   closeSync,
-  existsSync,
   fstatSync,
   fsyncSync,
   ftruncateSync,
   openSync,
-  readFileSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { z } from 'zod';
 import { canonicalJson } from '../../src/crypto/canonical.js';
 import { type PrivacyEvent, parseEvent } from '../../src/privacy/events.js';
 import { admits, costUnits, epsilonOfUnits, type FilterLimit } from '../../src/privacy/filter.js';
 import { ParticipantError } from './errors.js';
+import { damaged, ordersUnder, readSpendingRecord } from './spendingRecord.js';
 
 /**
  * The participant's own spending record: it decides for itself, whatever the coordinator's ledger says. A charge is on
  * disk (fsync) before the vector that it pays for leaves; it is lowered only to what t signatures of shareholders show,
  * and never taken back: the participant can't know that nothing was opened.
- *
- * One JSON line an entry, appended. A last line without its newline was torn by a crash before its charge returned, so its vector
- * never left: it is cut off. Any other damage is refused.
  */
 export interface Spending {
   readonly units: readonly bigint[];
@@ -29,10 +24,11 @@ export interface Spending {
   /** Was anything ever charged in this block? Its keys must never be made again. */
   knowsBlock(blockId: string): boolean;
   /**
-   * Throws BudgetRefused with both figures if no order of the charter has room, and Refused if the slot was charged before: a
-   * charge pays for one vector. Either way nothing is recorded.
+   * Throws BudgetRefused with both figures if there is no room at the order in force (several: at none of them), and Refused if
+   * the slot was charged before: a charge pays for one vector. Either way nothing is recorded. The first charge of all fixes
+   * `orders`, one of the charter's (RunPolicy.orders) and with the whole δ, for good; later ones change nothing.
    */
-  charge(entry: SpendingKey & { readonly event: PrivacyEvent }): void;
+  charge(entry: SpendingKey & { readonly event: PrivacyEvent; readonly orders?: readonly number[] }): void;
   /** Lowers a charge to the noise that was proved to survive; a higher cost is ignored. */
   lower(entry: SpendingKey & { readonly event: PrivacyEvent }): void;
   close(): void;
@@ -44,23 +40,18 @@ export interface SpendingKey {
   readonly roundId: string;
 }
 
-const lineShape = z.strictObject({
-  version: z.literal(1),
-  kind: z.enum(['charge', 'lower']),
-  block: z.string(),
-  slot: z.int(),
-  round: z.string(),
-  orders: z.array(z.int()),
-  event: z.json(),
-  units: z.array(z.string().regex(/^[0-9]+$/)),
-});
+/** Recorded and recomputed cost may differ by one unit or one part in so many: another accountant's rounding, no other event. */
+const ACCOUNTANTS_AGREE = 1_000_000n;
 
-export function openSpending(path: string, limit: FilterLimit): Spending {
+export function openSpending(path: string, charter: FilterLimit): Spending {
+  const record = readSpendingRecord(path);
+  const orders = ordersUnder(record, charter.orders);
   /** What stands of each charge, by block/slot. */
   const charges = new Map<string, readonly bigint[]>();
   const blocks = new Set<string>();
-  const orders = limit.orders;
-  let total: bigint[] = orders.map(() => 0n);
+  /** The charter's, at the one of its orders that the first charge fixed, once there is one. */
+  let limit: FilterLimit = { ...charter, orders };
+  let total: readonly bigint[] = orders.map(() => 0n);
 
   function apply(block: string, slot: number, units: readonly bigint[]): void {
     const key = `${block}/${slot}`;
@@ -70,27 +61,15 @@ export function openSpending(path: string, limit: FilterLimit): Spending {
     blocks.add(block);
   }
 
-  if (existsSync(path)) {
-    const text = readFileSync(path, 'utf8');
-    // The same event stands in hundreds of lines, and its cost takes the accountant milliseconds.
-    const costs = new Map<string, readonly bigint[]>();
-    const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-    if (whole.length < text.length) truncateSync(path, Buffer.byteLength(whole));
-    for (const [index, line] of whole.split('\n').slice(0, -1).entries()) {
-      const where = `${path}:${index + 1}`;
-      const entry = readLine(line, where);
-      if (entry.orders.join() !== orders.join())
-        throw new ParticipantError(
-          'SpendingDamaged',
-          `${where} was recorded at other Rényi orders than the charter's.`,
-        );
-      const units = entry.units.map(BigInt);
-      const cost = costs.get(canonicalJson(entry.event)) ?? costOf(entry.event, orders, where);
-      costs.set(canonicalJson(entry.event), cost);
-      if (units.length !== cost.length || units.some((unit, i) => unit < cost[i]!)) throw damaged(where);
-      apply(entry.block, entry.slot, units);
-    }
+  // The same event stands in hundreds of lines, and its cost takes the accountant milliseconds.
+  const costs = new Map<string, readonly bigint[]>();
+  for (const [index, { block, slot, event, units }] of record.lines.entries()) {
+    const where = `${path}:${index + 1}`;
+    const cost = costs.get(canonicalJson(event)) ?? costOf(event, orders, where);
+    costs.set(canonicalJson(event), cost);
+    apply(block, slot, standingCost(units.map(BigInt), cost, where));
   }
+  if (record.wholeBytes < record.bytes) truncateSync(path, record.wholeBytes);
   const file = openSync(path, 'a', 0o600);
 
   function append(
@@ -98,6 +77,7 @@ export function openSpending(path: string, limit: FilterLimit): Spending {
     key: SpendingKey,
     event: PrivacyEvent,
     units: readonly bigint[],
+    at: FilterLimit = limit,
   ): void {
     const line = canonicalJson({
       version: 1,
@@ -105,7 +85,8 @@ export function openSpending(path: string, limit: FilterLimit): Spending {
       block: key.blockId,
       slot: key.slot,
       round: key.roundId,
-      orders,
+      orders: at.orders,
+      ...(at !== limit && { fixedFrom: charter.orders }),
       event,
       units: units.map(String),
     });
@@ -118,6 +99,10 @@ export function openSpending(path: string, limit: FilterLimit): Spending {
       // A full disk may have taken half the line: the next one must not stand behind it.
       ftruncateSync(file, size);
       throw cause;
+    }
+    if (at !== limit) {
+      limit = at;
+      total = at.orders.map(() => 0n);
     }
     apply(key.blockId, key.slot, units);
   }
@@ -137,20 +122,28 @@ export function openSpending(path: string, limit: FilterLimit): Spending {
           'Refused',
           `Slot ${entry.slot} of block ${entry.blockId} has served its one attempt.`,
         );
-      const cost = costUnits(entry.event, orders);
-      const after = total.map((sum, i) => sum + cost[i]!);
-      if (!admits(limit, after)) {
+      const at = charges.size === 0 ? fixedAt(charter, limit, entry.orders) : limit;
+      const before = at === limit ? total : at.orders.map(() => 0n);
+      const cost = costUnits(entry.event, at.orders);
+      const after = before.map((sum, i) => sum + cost[i]!);
+      if (!admits(at, after)) {
+        const budget = {
+          epsilonSpent: epsilonOfUnits(at, before),
+          epsilonAsked: epsilonOfUnits(at, after),
+          epsilonLimit: at.epsilon,
+        };
         throw new ParticipantError(
           'BudgetRefused',
-          `By this participant's own record ε ${epsilonOfUnits(limit, total).toFixed(4)} is spent; this sum would bring it to ` +
-            `${epsilonOfUnits(limit, after).toFixed(4)}, over the charter's limit of ${limit.epsilon}.`,
+          `By this participant's own record ε ${budget.epsilonSpent.toFixed(4)} is spent; this sum would bring it to ` +
+            `${budget.epsilonAsked.toFixed(4)}, over the charter's limit of ${at.epsilon}.`,
+          { budget },
         );
       }
-      append('charge', entry, entry.event, cost);
+      append('charge', entry, entry.event, cost, at);
     },
     lower(entry) {
       const standing = charges.get(`${entry.blockId}/${entry.slot}`);
-      const cost = costUnits(entry.event, orders);
+      const cost = costUnits(entry.event, limit.orders);
       if (standing === undefined || cost.some((units, i) => units > standing[i]!)) return;
       if (cost.every((units, i) => units === standing[i])) return;
       append('lower', entry, entry.event, cost);
@@ -159,16 +152,34 @@ export function openSpending(path: string, limit: FilterLimit): Spending {
   };
 }
 
-function readLine(line: string, where: string): z.infer<typeof lineShape> {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    value = undefined;
-  }
-  const parsed = lineShape.safeParse(value);
-  if (!parsed.success) throw damaged(where);
-  return parsed.data;
+/** The limit that a first charge fixes: one of several orders, with the whole δ; as it is where there is nothing to fix. */
+function fixedAt(
+  charter: FilterLimit,
+  limit: FilterLimit,
+  orders: readonly number[] | undefined,
+): FilterLimit {
+  if (orders === undefined || limit.orders.length === 1) return limit;
+  const [order] = orders;
+  if (orders.length !== 1 || !charter.orders.includes(order!))
+    throw new ParticipantError(
+      'QueryRefused',
+      `A first charge is made at one of the charter's orders ${charter.orders.join(', ')}, not at ${orders.join(', ')}.`,
+    );
+  return { ...charter, orders };
+}
+
+/** The dearer of what was recorded and what it costs by this accountant, at each order; damaged where it was made cheaper. */
+function standingCost(
+  recorded: readonly bigint[],
+  cost: readonly bigint[],
+  where: string,
+): readonly bigint[] {
+  if (recorded.length !== cost.length) throw damaged(where);
+  return cost.map((now, i) => {
+    const then = recorded[i]!;
+    if (now - then > 1n && (now - then) * ACCOUNTANTS_AGREE > now) throw damaged(where);
+    return now > then ? now : then;
+  });
 }
 
 function costOf(event: unknown, orders: readonly number[], where: string): readonly bigint[] {
@@ -177,12 +188,4 @@ function costOf(event: unknown, orders: readonly number[], where: string): reado
   } catch (cause) {
     throw damaged(where, cause);
   }
-}
-
-function damaged(where: string, cause?: unknown): ParticipantError {
-  return new ParticipantError(
-    'SpendingDamaged',
-    `${where} is not a spending entry. The record must be whole: restore it from a backup; without it no sum is answered.`,
-    { cause },
-  );
 }

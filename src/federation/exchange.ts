@@ -1,7 +1,7 @@
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Rng } from '../crypto/rng.js';
 import { FederationError } from './errors.js';
-import type { Clock } from './ports.js';
+import type { BudgetStatement, Clock } from './ports.js';
 import type { Exchange, Phase, Task, Ticket } from './service.js';
 
 /**
@@ -28,10 +28,15 @@ export interface Collection extends Address {
   readonly graceMs: number;
 }
 
+/** A refusal in the participant's own words and, over its budget, its own figures. */
+export interface Declined {
+  readonly reason: string;
+  readonly budget: BudgetStatement | undefined;
+}
+
 export interface Collected {
   readonly answered: ReadonlySet<string>;
-  /** Refusals in the participants' own words. */
-  readonly declined: ReadonlyMap<string, string>;
+  readonly declined: ReadonlyMap<string, Declined>;
   readonly bytes: Readonly<Record<string, number>>;
   readonly elapsedMs: number;
 }
@@ -60,7 +65,7 @@ interface Session {
 interface OpenCollection {
   readonly collection: Collection;
   submit(participantId: string, body: Uint8Array): Promise<void>;
-  decline(participantId: string, reason: string): void;
+  decline(participantId: string, declined: Declined): void;
 }
 
 /** Longest refusal that is kept. */
@@ -115,7 +120,7 @@ export function createDesk(ports: { readonly clock: Clock; readonly rng: Rng }):
     const key = keyOf(collection);
     const pending = new Set(collection.from);
     const answered = new Set<string>();
-    const declined = new Map<string, string>();
+    const declined = new Map<string, Declined>();
     const bytes: Record<string, number> = {};
     const inFlight = new Set<Promise<void>>();
     const own: string[] = [];
@@ -171,9 +176,9 @@ export function createDesk(ports: { readonly clock: Clock; readonly rng: Rng }):
           settleIfDone();
         }
       },
-      decline(participantId, reason) {
+      decline(participantId, { reason, budget }) {
         if (!pending.delete(participantId)) return;
-        declined.set(participantId, reason.slice(0, REASON_CHARACTERS));
+        declined.set(participantId, { reason: reason.slice(0, REASON_CHARACTERS), budget });
         withdrawFor(participantId);
         watch();
         settleIfDone();
@@ -252,8 +257,13 @@ export function createDesk(ports: { readonly clock: Clock; readonly rng: Rng }):
     async submit(participantId, address, body) {
       await openCollection(address).submit(participantId, body);
     },
-    async decline(participantId, address, reason) {
-      openCollection(address).decline(participantId, reason);
+    async decline(participantId, address, reason, budget) {
+      if (
+        budget !== undefined &&
+        !Object.values(budget).every((epsilon) => epsilon >= 0 && epsilon < Infinity)
+      )
+        throw new FederationError('InvalidInput', 'The figures of a budget are finite and never negative.');
+      openCollection(address).decline(participantId, { reason, budget });
     },
 
     upload(participantId, path) {

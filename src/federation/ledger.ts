@@ -1,8 +1,10 @@
 import type { PrivacyEvent } from '../privacy/events.js';
-import type { FilterLimit } from '../privacy/filter.js';
+import type { CommittedCost, FilterLimit } from '../privacy/filter.js';
 import * as filter from '../privacy/filter.js';
+import { addUnits } from '../privacy/units.js';
 import type { Charter } from './charter.js';
 import { FederationError } from './errors.js';
+import { planDigest } from './plan.js';
 import type { BudgetRecord, LedgerEntryRecord, Transaction } from './ports.js';
 
 /**
@@ -10,6 +12,12 @@ import type { BudgetRecord, LedgerEntryRecord, Transaction } from './ports.js';
  * locked, in integers rounded up. Reserve before the round opens, commit with the noise that really survived, void only
  * if nothing was unmasked and the slot is burnt.
  */
+
+/**
+ * Which reckoning of costs the units of a ledger come from: raised whenever an event may cost another number of units than
+ * before, since whoever recomputes them demands the same to the last one.
+ */
+export const ACCOUNTANT = 1;
 
 export function limitOf(charter: Charter): FilterLimit {
   const { epsilon, delta, orders } = charter.privacy;
@@ -24,17 +32,43 @@ export async function openBudget(tx: Transaction, limit: FilterLimit): Promise<v
     await tx.saveBudget({ ...limit, spent: zeros, reserved: zeros });
     return;
   }
-  const nothingSpent = [...standing.spent, ...standing.reserved].every((units) => units === 0n);
-  if (!nothingSpent && !sameOrders(standing.orders, limit.orders)) {
-    // What was spent is known at the old orders only, and the filter is a theorem at orders fixed before the first spend.
+  if (await nothingAsked(tx, standing)) {
+    await tx.saveBudget({ ...limit, spent: zeros, reserved: zeros });
+    return;
+  }
+  if (!sameOrders(standing.orders, limit.orders)) {
+    // What was spent is known at the old orders only, and the filter is a theorem at orders fixed before the first spend. Where
+    // all was voided here, members' own charges stand all the same.
     throw new FederationError(
       'Conflict',
-      'A new charter must keep the orders, because budget was already spent at them.',
+      `A new charter must name Rényi order ${standing.orders.join(', ')} and no other, because sums were already asked there.`,
     );
   }
-  const spent = nothingSpent ? zeros : standing.spent;
-  const reserved = nothingSpent ? zeros : standing.reserved;
-  await tx.saveBudget({ ...limit, spent, reserved });
+  await tx.saveBudget({ ...limit, spent: standing.spent, reserved: standing.reserved });
+}
+
+/** May the next run's plan still fix the order? Only while nothing was ever asked, whatever became of it. */
+export async function openToPlans(tx: Transaction, budget: BudgetRecord): Promise<boolean> {
+  return budget.orders.length > 1 && (await nothingAsked(tx, budget));
+}
+
+async function nothingAsked(tx: Transaction, { spent, reserved }: BudgetRecord): Promise<boolean> {
+  return [...spent, ...reserved].every((units) => units === 0n) && (await tx.ledger()).length === 0;
+}
+
+/**
+ * The first reservation of all commits the budget to its run's plan, whose hash was approved before anything was asked: the
+ * charter's orders become the one at which that plan costs least, with the whole δ (privacy/filter.ts).
+ */
+async function committedBudget(tx: Transaction, runId: string): Promise<BudgetRecord> {
+  const budget = await lockedBudget(tx);
+  if (!(await openToPlans(tx, budget))) return budget;
+  const run = await tx.run(runId);
+  if (run === null) throw new FederationError('NotFound', `There is no run ${runId}.`);
+  const plan = run.plan as unknown as readonly CommittedCost[];
+  if (planDigest(plan) !== run.planDigest)
+    throw new FederationError('Conflict', `The plan of run ${runId} is not the one that its digest names.`);
+  return { ...budget, orders: filter.commitToPlan(budget, plan).orders, spent: [0n], reserved: [0n] };
 }
 
 /** Throws BudgetExceeded, with nothing changed, if no order has room. Idempotent by round id. */
@@ -42,18 +76,15 @@ export async function reserve(
   tx: Transaction,
   request: { readonly runId: string; readonly roundId: string; readonly event: PrivacyEvent },
 ): Promise<LedgerEntryRecord> {
-  const budget = await lockedBudget(tx);
+  const budget = await committedBudget(tx, request.runId);
   const standing = await tx.ledgerEntry(request.roundId);
   if (standing !== null) return standing;
   const cost = filter.costUnits(request.event, budget.orders);
   const outcome = filter.reserve(budget, budget, cost);
   if (outcome.kind === 'over-budget') {
-    const standing = filter.totalUnits(budget);
-    const spent = filter.epsilonOfUnits(budget, standing);
-    const asked = filter.epsilonOfUnits(
-      budget,
-      standing.map((units, i) => units + cost[i]!),
-    );
+    const before = filter.totalUnits(budget);
+    const spent = filter.epsilonOfUnits(budget, before);
+    const asked = filter.epsilonOfUnits(budget, addUnits(before, cost));
     throw new FederationError(
       'BudgetExceeded',
       `The next sum would bring the spent ε to ${asked.toFixed(4)}, over the charter's limit of ${budget.epsilon}. ` +
@@ -121,7 +152,9 @@ export function budgetFigures(budget: BudgetRecord) {
   return {
     epsilonLimit: budget.epsilon,
     delta: budget.delta,
+    accountant: ACCOUNTANT,
     orders: budget.orders,
+    order: budget.orders.length === 1 ? budget.orders[0]! : null,
     epsilonSpent,
     epsilonReserved,
     epsilonRemaining: Math.max(0, budget.epsilon - epsilonReserved),

@@ -139,6 +139,26 @@ export interface LedgerEntryRecord {
   readonly settledAt: Date | null;
 }
 
+/** What one side's own record says of the budget, at the charter's δ. */
+export interface BudgetStatement {
+  /** ε before the sum in question. */
+  readonly epsilonSpent: number;
+  /** ε with it. */
+  readonly epsilonAsked: number;
+  readonly epsilonLimit: number;
+}
+
+/** A member refused a round that the coordinator's ledger had room for: both figures, since the two disagree. */
+export interface RefusalRecord {
+  readonly roundId: string;
+  readonly participantId: string;
+  /** In the member's words. */
+  readonly reason: string;
+  readonly participant: BudgetStatement;
+  readonly coordinator: BudgetStatement;
+  readonly createdAt: Date;
+}
+
 export type Role = 'operator' | 'approver' | 'auditor' | 'application';
 
 export interface AccessTokenRecord {
@@ -228,6 +248,10 @@ export interface Transaction {
   /** Oldest first; a run's, or all. */
   ledger(runId?: string): Promise<LedgerEntryRecord[]>;
   rounds(runId: string): Promise<RoundRecord[]>;
+  /** Once a round and member; a repeat changes nothing. */
+  insertRefusal(refusal: New<RefusalRecord, 'createdAt'>): Promise<void>;
+  /** Of a run, oldest first. */
+  refusals(runId: string): Promise<RefusalRecord[]>;
 
   insertAccessToken(token: New<AccessTokenRecord, 'createdAt' | 'revokedAt'>): Promise<AccessTokenRecord>;
   revokeAccessToken(id: string): Promise<void>;

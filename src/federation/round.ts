@@ -23,6 +23,7 @@ import type { Collected } from './exchange.js';
 import { reserve } from './ledger.js';
 import { type Receiver, receiver, replay } from './messages.js';
 import type { MessageRecord, RoundRecord } from './ports.js';
+import { describeRefusal, recordRefusal } from './refusals.js';
 import { PHASES, type Phase, type Task, type Ticket } from './service.js';
 
 export type RoundOutcome =
@@ -111,8 +112,20 @@ export async function playRound(
     const bytesReceived: Record<string, number> = { ...round.bytesReceived };
     for (const [id, count] of Object.entries(bytes)) bytesReceived[id] = (bytesReceived[id] ?? 0) + count;
     round = { ...round, bytesReceived, timings: { ...round.timings, [phase]: Math.round(elapsedMs) } };
-    for (const [member, reason] of declined)
+    for (const [member, { reason }] of declined)
       ports.log('a member declined', { round: row.id, member, phase, reason });
+  };
+  /** Members whose own record had no room where the ledger had some, in words, with the figures of both. */
+  const refusals: string[] = [];
+  const keepRefusals = async ({ declined }: Collected) => {
+    for (const [participantId, { reason, budget }] of declined) {
+      if (budget === undefined) continue;
+      const refusal = await store.transaction((tx) =>
+        recordRefusal(tx, { roundId: row.id, participantId, reason, budget }),
+      );
+      const { name } = frame.charter.members.find(({ id }) => id === participantId)!;
+      refusals.push(describeRefusal(name, refusal));
+    }
   };
   const aborted = (
     state: { readonly answersHeld: number; readonly threshold: number },
@@ -122,7 +135,8 @@ export async function playRound(
     // lost, it would only make the others pay for another round that fails.
     block.active = block.active.filter((id) => heard.has(id) && !frame.accused.has(id));
     const answersHeld = Math.max(state.answersHeld, answersStored);
-    return { kind: 'aborted', reason, answersHeld, threshold: state.threshold };
+    const why = [reason, ...refusals].join('; ');
+    return { kind: 'aborted', reason: why, answersHeld, threshold: state.threshold };
   };
 
   /** Asks whoever has not answered yet. */
@@ -153,6 +167,7 @@ export async function playRound(
     );
     signal.throwIfAborted();
     note(phase, collected);
+    await keepRefusals(collected);
     heard = new Set([...answered, ...collected.answered]);
     return collected;
   }

@@ -1,8 +1,18 @@
 import type { Json } from '../crypto/canonical.js';
+import type { PrivacyInterval } from '../privacy/accountants/pld/interval.js';
+import type { ObserverView } from '../privacy/observerViews.js';
 import type { SumQuery } from '../privacy/sumQuery.js';
 import type { EpsilonViews } from '../privacy/views.js';
 import type { Row } from '../synthesis/synthesizer.js';
-import type { AccessTokenRecord, CharterRecord, ParticipantRecord, Role, RunRecord } from './ports.js';
+import type {
+  AccessTokenRecord,
+  BudgetStatement,
+  CharterRecord,
+  ParticipantRecord,
+  RefusalRecord,
+  Role,
+  RunRecord,
+} from './ports.js';
 
 /**
  * What the coordinator does for its callers. Every method throws FederationError for expected failures; the API
@@ -147,12 +157,14 @@ export interface Exchange {
   ): Promise<void>;
   /**
    * A participant's own refusal to answer a task (over its budget, unknown keys after a restart, another charter): it is left
-   * out of the round at once, and the reason, in words, is kept for the run.
+   * out of the round at once, and the reason, in words, is kept for the run. Over its budget, it says what its own record
+   * has: `budget`.
    */
   decline(
     participantId: string,
     address: { readonly blockId: string; readonly slot: number; readonly phase: Phase },
     reason: string,
+    budget?: BudgetStatement,
   ): Promise<void>;
   /** The address behind a ticket's path if it is this participant's and still open, with the most bytes it takes; throws PhaseClosed or NotFound. */
   upload(
@@ -168,7 +180,11 @@ export interface BudgetView {
   readonly charterDigest: string;
   readonly epsilonLimit: number;
   readonly delta: number;
+  /** Which reckoning of costs the units come from. */
+  readonly accountant: number;
   readonly orders: readonly number[];
+  /** The one order in force; null while the first run's plan may still fix it among several. */
+  readonly order: number | null;
   readonly epsilonSpent: number;
   /** ε if everything reserved were spent too. */
   readonly epsilonReserved: number;
@@ -183,13 +199,46 @@ export interface Compliance {
   budget(): Promise<BudgetView>;
   /** ε of what a run really spent, by observer. */
   views(runId: string): Promise<EpsilonViews>;
+  /** The same with an interval and a curve for each observer: a second or so of reckoning. */
+  observerViews(runId: string): Promise<readonly ObserverView[]>;
+  /** Members' own refusals over their budgets in a run, oldest first, with the coordinator's figures beside theirs. */
+  refusals(runId: string): Promise<readonly RefusalRecord[]>;
   /** What a run would cost, before anything is spent. */
-  preview(input: { readonly synthesizer: string; readonly options: Json }): Promise<{
-    readonly epsilon: number;
+  preview(input: {
+    readonly synthesizer: string;
+    readonly options: Json;
+    /** ε that the run alone shall cost; left out: what is left of the budget. */
+    readonly targetEpsilon?: number;
+  }): Promise<RunPreview>;
+}
+
+/** All ε at the charter's δ, against coordinator + maxColluders, every round with as few contributors as the charter allows. */
+export interface RunPreview {
+  /** Of this run alone, by the filter. */
+  readonly epsilon: number;
+  /** Of this run alone, by the tight accountants. */
+  readonly interval: PrivacyInterval;
+  /** Of all that was spent and reserved, and this run. */
+  readonly epsilonAfter: number;
+  readonly epsilonLimit: number;
+  readonly delta: number;
+  /** Where it would be enforced: the one order that this plan fixes, if it is the first to ask. */
+  readonly orders: readonly number[];
+  readonly steps: number;
+  /** What is left of the budget covers it. */
+  readonly fits: boolean;
+  /** Rounds of this plan that what is left covers. */
+  readonly remainingSteps: number;
+  readonly planDigest: string;
+  /** What would meet the target, the rest as asked. */
+  readonly target: {
+    /** Null: what is left of the budget. */
+    readonly epsilon: number | null;
+    /** The smallest, four digits; null where the ring holds none that is enough, or noise is no option of the synthesizer. */
+    readonly noiseMultiplier: number | null;
+    /** The most rounds with the noise that was asked. */
     readonly steps: number;
-    readonly fits: boolean;
-    readonly planDigest: string;
-  }>;
+  };
 }
 
 export interface Samples {

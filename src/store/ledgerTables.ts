@@ -2,11 +2,18 @@ import { FederationError } from '../federation/errors.js';
 import type { Transaction } from '../federation/ports.js';
 import { inserted, updated } from './conflicts.js';
 import type { Budget, Prisma } from './generated/client.js';
-import { budgetRecord, digits, json, jsonOrNull, ledgerEntryRecord } from './rows.js';
+import { budgetRecord, digits, json, jsonOrNull, ledgerEntryRecord, refusalRecord } from './rows.js';
 
 type LedgerTables = Pick<
   Transaction,
-  'lockBudget' | 'saveBudget' | 'insertLedgerEntry' | 'settleLedgerEntry' | 'ledgerEntry' | 'ledger'
+  | 'lockBudget'
+  | 'saveBudget'
+  | 'insertLedgerEntry'
+  | 'settleLedgerEntry'
+  | 'ledgerEntry'
+  | 'ledger'
+  | 'insertRefusal'
+  | 'refusals'
 >;
 
 const BUDGET_ID = 1;
@@ -87,6 +94,20 @@ export function ledgerTables(db: Prisma.TransactionClient): LedgerTables {
         orderBy: { sequence: 'asc' },
       });
       return rows.map(ledgerEntryRecord);
+    },
+
+    async insertRefusal({ participant, coordinator, ...refusal }) {
+      await db.refusal.createMany({
+        data: [{ ...refusal, participant: { ...participant }, coordinator: { ...coordinator } }],
+        skipDuplicates: true,
+      });
+    },
+    async refusals(runId) {
+      const rows = await db.refusal.findMany({
+        where: { round: { runId } },
+        orderBy: [{ createdAt: 'asc' }, { roundId: 'asc' }, { participantId: 'asc' }],
+      });
+      return rows.map(refusalRecord);
     },
   };
 }

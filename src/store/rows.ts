@@ -7,6 +7,7 @@ import type {
   LedgerEntryRecord,
   MessageRecord,
   ParticipantRecord,
+  RefusalRecord,
   RoundRecord,
   RunRecord,
 } from '../federation/ports.js';
@@ -50,6 +51,8 @@ export function ledgerEntryRecord(row: rows.LedgerEntry): LedgerEntryRecord {
     committedUnits: row.committedUnits.length === 0 ? null : units(row.committedUnits),
   } as unknown as LedgerEntryRecord;
 }
+
+export const refusalRecord = (row: rows.Refusal): RefusalRecord => row as unknown as RefusalRecord;
 
 export const accessTokenRecord = (row: rows.AccessToken): AccessTokenRecord => row as AccessTokenRecord;
 

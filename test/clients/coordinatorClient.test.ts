@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCoordinatorClient } from '../../clients/participant/coordinatorClient.js';
 import { type Identity, initHome, readPinnedCharter } from '../../clients/participant/home.js';
 import { signPinnedCharter } from '../../clients/participant/signCharter.js';
+import { openSpending } from '../../clients/participant/spending.js';
 import { canonicalJson } from '../../src/crypto/canonical.js';
 import { nodePrimitives } from '../../src/crypto/nodePrimitives.js';
 import { systemRng } from '../../src/crypto/rng.js';
@@ -113,6 +114,31 @@ describe('signing a charter', () => {
     await expect(signPinnedCharter(dir(), wanted)).rejects.toMatchObject({ code: 'InvalidInput' });
     await expect(signPinnedCharter(dir(), 'short')).rejects.toMatchObject({ code: 'CharterRefused' });
     expect(readPinnedCharter(dir())).toBeUndefined();
+  });
+
+  it('refuses a charter that does not name the order at which its own record stands, before it is pinned', async () => {
+    const identity = initHome(dir(), settings(), systemRng(), nodePrimitives);
+    const under = (orders: number[]): Charter => ({
+      ...charterWith(identity),
+      privacy: { ...charterWith(identity).privacy, orders },
+    });
+    const spending = openSpending(join(dir(), 'spending.jsonl'), under([4, 8, 16]).privacy);
+    const event = { version: 1, kind: 'gaussian', noiseMultiplier: 10 } as const;
+    spending.charge({ blockId: 'b', slot: 0, roundId: 'r', event, orders: [8] });
+    spending.close();
+    for (const orders of [[4], [4, 16]]) {
+      const charter = under(orders);
+      serve(canonicalJson(charter), charterDigest(charter));
+      await expect(signPinnedCharter(dir(), charterDigest(charter))).rejects.toMatchObject({
+        code: 'CharterRefused',
+        message: expect.stringMatching(/charged at Rényi order 8; the charter names 4.*Ask for a charter/),
+      });
+    }
+    expect(readPinnedCharter(dir())).toBeUndefined();
+    const charter = under([8]);
+    serve(canonicalJson(charter), charterDigest(charter));
+    await signPinnedCharter(dir(), charterDigest(charter));
+    expect(readPinnedCharter(dir())).toBeDefined();
   });
 
   it('refuses a charter in which it is not as it enrolled', async () => {

@@ -9,9 +9,9 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   initHome,
   lockHome,
@@ -107,39 +107,97 @@ describe('a participant’s folder', () => {
   });
 });
 
+/** What happens between a process's look at the lock and its next step. */
+let afterLook: (() => void) | undefined;
+vi.mock('node:fs', async (original) => {
+  const real = await original<typeof import('node:fs')>();
+  return {
+    ...real,
+    readFileSync(...args: Parameters<typeof real.readFileSync>) {
+      const text = real.readFileSync(...args);
+      const then = afterLook;
+      if (then !== undefined && String(args[0]).endsWith('/lock')) {
+        afterLook = undefined;
+        then();
+      }
+      return text;
+    },
+  };
+});
+
 describe('the lock of a folder', () => {
+  const lock = () => join(dir, 'lock');
+  const heldBy = (pid: number | undefined, host = hostname(), started = '') =>
+    JSON.stringify({ host, pid, started });
+  const living = () => spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+  const killed = async (child: ReturnType<typeof living>) => {
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await gone;
+  };
+  const dead = () => heldBy(spawnSync(process.execPath, ['-e', '']).pid);
+
   it('keeps a second process away while the first one lives, and is taken over once it is dead', async () => {
     init();
-    const other = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'ignore' });
+    const other = living();
+    const text = heldBy(other.pid);
     try {
-      writeFileSync(join(dir, 'lock'), `${other.pid}`);
+      writeFileSync(lock(), text);
       expect(() => lockHome(dir)).toThrow(
         failing('AlreadyRunning', new RegExp(`Process ${other.pid} already`)),
       );
-      expect(readFileSync(join(dir, 'lock'), 'utf8')).toBe(`${other.pid}`);
+      expect(readFileSync(lock(), 'utf8')).toBe(text);
     } finally {
-      const gone = new Promise((resolve) => other.once('exit', resolve));
-      other.kill('SIGKILL');
-      await gone;
+      await killed(other);
     }
     const release = lockHome(dir);
-    expect(readFileSync(join(dir, 'lock'), 'utf8')).toBe(`${process.pid}`);
+    expect(JSON.parse(readFileSync(lock(), 'utf8'))).toMatchObject({ pid: process.pid });
+    // Nor does this process get it twice.
+    expect(() => lockHome(dir)).toThrow(failing('AlreadyRunning'));
     release();
-    expect(existsSync(join(dir, 'lock'))).toBe(false);
+    expect(existsSync(lock())).toBe(false);
     // No draft is left behind.
     expect(readdirSync(dir).sort()).toEqual(['enrolment.json', 'identity.key']);
   });
 
-  it.each(['', 'nonsense', '-1', '0'])('a lock that names no process ("%s") is taken over', (text) => {
+  it('of two starts after a crash one has it: who saw the dead owner late leaves the other’s lock where it is', async () => {
     init();
-    writeFileSync(join(dir, 'lock'), text);
+    const first = living();
+    try {
+      writeFileSync(lock(), dead());
+      afterLook = () => {
+        rmSync(lock());
+        writeFileSync(lock(), heldBy(first.pid));
+      };
+      expect(() => lockHome(dir)).toThrow(failing('AlreadyRunning', new RegExp(`Process ${first.pid} `)));
+      expect(JSON.parse(readFileSync(lock(), 'utf8'))).toMatchObject({ pid: first.pid });
+    } finally {
+      await killed(first);
+    }
+    lockHome(dir)();
+    expect(readdirSync(dir).sort()).toEqual(['enrolment.json', 'identity.key']);
+  });
+
+  it.each(['', 'nonsense', '-1', '{"ho', 'null'])(
+    'a lock that names no process ("%s") is taken over',
+    (text) => {
+      init();
+      writeFileSync(lock(), text);
+      lockHome(dir)();
+    },
+  );
+
+  it('a process that ended is not mistaken for a living one, nor an earlier one with this pid', () => {
+    init();
+    writeFileSync(lock(), dead());
+    lockHome(dir)();
+    writeFileSync(lock(), heldBy(process.pid, hostname(), 'an earlier boot/1'));
     lockHome(dir)();
   });
 
-  it('a process that ended is not mistaken for a living one', () => {
+  it('a lock of another host is respected, and the message says which file to delete', () => {
     init();
-    const { pid } = spawnSync(process.execPath, ['-e', '']);
-    writeFileSync(join(dir, 'lock'), `${pid}`);
-    lockHome(dir)();
+    writeFileSync(lock(), heldBy(1, 'elsewhere'));
+    expect(() => lockHome(dir)).toThrow(failing('AlreadyRunning', /Process 1 on elsewhere .*delete .*lock/));
   });
 });

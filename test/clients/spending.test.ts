@@ -9,10 +9,10 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openSpending } from '../../clients/participant/spending.js';
 import { distributedDiscreteGaussianEvent, type PrivacyEvent } from '../../src/privacy/events.js';
-import { costUnits, epsilonOfUnits } from '../../src/privacy/filter.js';
+import { commitToPlan, costUnits, epsilonOfUnits } from '../../src/privacy/filter.js';
 
 let folder: string;
 let path: string;
@@ -44,9 +44,27 @@ const LIMIT = {
 const key = (slot: number) => ({ blockId: 'block', slot, roundId: `round-${slot}` });
 const lines = (): string[] => readFileSync(path, 'utf8').split('\n').filter(Boolean);
 const damaged = expect.objectContaining({ name: 'ParticipantError', code: 'SpendingDamaged' });
+const otherCharter = expect.objectContaining({
+  name: 'ParticipantError',
+  code: 'CharterRefused',
+  message: expect.stringMatching(/Ask for a charter that names/),
+});
+
+/** Length of the file at each flush. */
+const flushed: number[] = [];
+vi.mock('node:fs', async (original) => {
+  const real = await original<typeof import('node:fs')>();
+  return {
+    ...real,
+    fsyncSync(file: number) {
+      real.fsyncSync(file);
+      flushed.push(real.fstatSync(file).size);
+    },
+  };
+});
 
 describe('a participant’s spending record', () => {
-  it('is on disk before the charge returns, and survives a restart', () => {
+  it('hazard P21: is on disk before the charge returns, and survives a restart', () => {
     const spending = openSpending(path, LIMIT);
     spending.charge({ ...key(0), event: eventOf(3) });
     // Read while it is still open: what a crash right now would leave.
@@ -62,6 +80,81 @@ describe('a participant’s spending record', () => {
     expect(again.units).toEqual([four + three]);
     expect(again.epsilon).toBe(epsilonOfUnits(LIMIT, [four + three]));
     again.close();
+  });
+
+  it('is committed by its first charge to one order, which it was told before: for good, and after a restart', () => {
+    const several = { epsilon: 6, delta: 1e-6, orders: [4, 8, 16, 32] };
+    const plan = [{ event: eventOf(3), count: 6 }];
+    const fixed = commitToPlan(several, plan);
+    const orders = fixed.orders;
+    const spending = openSpending(path, several);
+    // A charge that is refused fixes nothing.
+    expect(() =>
+      spending.charge({
+        ...key(9),
+        event: { version: 1, kind: 'gaussian', noiseMultiplier: 0.05 },
+        orders: [4],
+      }),
+    ).toThrow(expect.objectContaining({ code: 'BudgetRefused', budget: expect.anything() }));
+    expect(spending.units).toEqual([0n, 0n, 0n, 0n]);
+    for (const strange of [[5], [4, 8], []])
+      expect(() => spending.charge({ ...key(0), event: eventOf(3), orders: strange })).toThrow(
+        expect.objectContaining({ code: 'QueryRefused' }),
+      );
+    spending.charge({ ...key(0), event: eventOf(3), orders });
+    const cost = costUnits(eventOf(3), fixed.orders);
+    expect(spending.units).toEqual(cost);
+    expect(lines().map((line) => JSON.parse(line))).toMatchObject([
+      { orders: fixed.orders, fixedFrom: several.orders },
+    ]);
+    const later = several.orders.filter((order) => order !== orders[0]);
+    spending.lower({ ...key(0), event: eventOf(4) });
+    spending.charge({ ...key(1), event: eventOf(100), orders: [later[0]!] });
+    const [total] = spending.units;
+    expect(total).toBe(costUnits(eventOf(4), fixed.orders)[0]! + costUnits(eventOf(100), fixed.orders)[0]!);
+    spending.close();
+    const again = openSpending(path, several);
+    expect(again.units).toEqual([total]);
+    expect(again.epsilon).toBe(epsilonOfUnits(fixed, [total!]));
+    again.close();
+    // A renewal goes on at the order that stands, if it names it, alone or among others.
+    for (const named of [orders, [...orders, 64]]) {
+      const renewed = openSpending(path, { ...several, orders: named });
+      expect(renewed.units).toEqual([total]);
+      expect(renewed.epsilon).toBe(epsilonOfUnits(fixed, [total!]));
+      renewed.close();
+    }
+    expect(() => openSpending(path, { ...several, orders: later })).toThrow(otherCharter);
+    const tampered = readFileSync(path, 'utf8').replace('"fixedFrom":[4,8,16,32]', '"fixedFrom":[64]');
+    writeFileSync(path, tampered);
+    expect(() => openSpending(path, several)).toThrow(damaged);
+  });
+
+  it('hazard P21: the charge is flushed to the disk before it returns; a lowering need not be', () => {
+    const spending = openSpending(path, LIMIT);
+    flushed.length = 0;
+    spending.charge({ ...key(0), event: eventOf(3) });
+    expect(flushed).toEqual([readFileSync(path, 'utf8').length]);
+    spending.lower({ ...key(0), event: eventOf(4) });
+    expect(flushed).toHaveLength(1);
+    spending.close();
+  });
+
+  it('takes the dearer where another accountant rounded otherwise, and refuses what was made cheaper', () => {
+    const spending = openSpending(path, LIMIT);
+    spending.charge({ ...key(0), event: eventOf(3) });
+    spending.close();
+    const text = readFileSync(path, 'utf8');
+    const withUnits = (units: bigint): bigint => {
+      writeFileSync(path, text.replace(`"${three}"`, `"${units}"`));
+      const opened = openSpending(path, LIMIT);
+      opened.close();
+      return opened.units[0]!;
+    };
+    expect(withUnits(three - 1n)).toBe(three);
+    expect(withUnits(three - three / 1_000_000n)).toBe(three);
+    expect(withUnits(three + 5n)).toBe(three + 5n);
+    expect(() => withUnits(three - three / 1_000_000n - 1n)).toThrow(damaged);
   });
 
   it('charges a slot once, and lowers it only', () => {
@@ -137,7 +230,7 @@ describe('a participant’s spending record', () => {
     ['an empty line', (text: string) => `\n${text}`],
     ['another version', (text: string) => text.replace('"version":1}', '"version":2}')],
     ['a field more', (text: string) => text.replace('{"block"', '{"a":1,"block"')],
-    ['a smaller cost', (text: string) => text.replace(`"${three}"`, `"${three - 1n}"`)],
+    ['a smaller cost', (text: string) => text.replace(`"${three}"`, `"${three - three / 500_000n}"`)],
     ['no cost', (text: string) => text.replace(`["${three}"]`, '[]')],
     ['a negative cost', (text: string) => text.replace(`"${three}"`, `"-${three}"`)],
     ['an unknown event', (text: string) => text.replace('distributed-discrete-gaussian', 'nothing-at-all')],
@@ -154,11 +247,11 @@ describe('a participant’s spending record', () => {
     openSpending(path, LIMIT).close();
   });
 
-  it.each([[[16]], [[8, 16]], [[7]]])('refuses to be read at other orders: %j', (orders) => {
+  it.each([[[16]], [[4, 16]], [[7]]])('refuses to be read at other orders: %j', (orders) => {
     const spending = openSpending(path, LIMIT);
     spending.charge({ ...key(0), event: eventOf(3) });
     spending.close();
-    expect(() => openSpending(path, { ...LIMIT, orders })).toThrow(damaged);
+    expect(() => openSpending(path, { ...LIMIT, orders })).toThrow(otherCharter);
     const larger = openSpending(path, { ...LIMIT, epsilon: 9 });
     expect(larger.units).toEqual([three]);
     larger.close();

@@ -1,5 +1,10 @@
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { readSpendingRecord } from '../../clients/participant/spendingRecord.js';
+import { verifyLedger } from '../../src/cli/ledgerFile.js';
+import { type LedgerFile, parseLedgerFile } from '../../src/cli/ledgerShape.js';
 import type { Json } from '../../src/crypto/canonical.js';
+import { type CommittedCost, commitToPlan } from '../../src/privacy/filter.js';
 import { databases } from '../store/databases.js';
 import { type Choir, GAN, openChoir } from './harness.js';
 import { booksOf, committedUnits } from './observe.js';
@@ -65,6 +70,20 @@ describe('the limit', () => {
     const run = await choir.finished(runId);
     expect(run).toMatchObject({ status: 'aborted', releaseDigest: null });
     expect(run.reason).toMatch(/failed 3 times; the last reason: TooFewMaskedInputs: 2 of 3/);
+    // Whoever reads why it ended sees both sides' figures.
+    expect(run.reason).toMatch(
+      /member [01] refused by its own record \(ε [\d.]+ spent, [\d.]+ with this sum, limit 2\.4\), the coordinator’s ledger has ε [\d.]+ spent, [\d.]+ with this sum, limit 60/,
+    );
+    const refusals = await choir.service.compliance.refusals(runId);
+    expect(new Set(refusals.map(({ participantId }) => participantId))).toEqual(
+      new Set(choir.members.slice(0, 2).map(({ id }) => id)),
+    );
+    for (const { participant, coordinator } of refusals) {
+      expect(participant.epsilonAsked).toBeGreaterThan(participant.epsilonLimit);
+      expect(participant.epsilonSpent).toBeLessThanOrEqual(participant.epsilonLimit);
+      expect(coordinator.epsilonAsked).toBeLessThanOrEqual(coordinator.epsilonLimit);
+      expect(coordinator.epsilonAsked).toBeGreaterThan(coordinator.epsilonSpent);
+    }
     const { budget, ledger } = await booksOf(choir, runId);
     expect(budget).toMatchObject({ spent: [committedUnits(ledger)], reserved: [0n] });
     expect(committedUnits(ledger)).toBeGreaterThan(0n);
@@ -72,6 +91,109 @@ describe('the limit', () => {
       expect(member.spending.epsilon).toBeLessThanOrEqual(TWO_SUMS);
   });
 });
+
+describe('a charter of several orders', () => {
+  const orders = [4, 8, 16, 32];
+  const [SHORT, LONG] = [
+    { steps: 2, noiseMultiplier: 2 },
+    { steps: 2, noiseMultiplier: 40 },
+  ];
+
+  it('all members charge at the order that the first run’s plan fixed, whoever comes later', async () => {
+    choir = await openChoir(await fresh.open(), { charter: { orders } });
+    const late = choir.members[3]!;
+    late.disconnect();
+    const plans: number[][] = [];
+    for (const options of [SHORT, LONG]) {
+      const runId = await choir.start(options);
+      const { status, plan } = await choir.finished(runId);
+      expect(status).toBe('completed');
+      const { privacy } = choir.charter;
+      plans.push([...commitToPlan(privacy, plan as unknown as readonly CommittedCost[]).orders]);
+      late.connect();
+    }
+    // The second plan alone would have fixed another.
+    expect(plans[1]).not.toEqual(plans[0]);
+    expect((await choir.opened.store.transaction((tx) => tx.lockBudget()))!.orders).toEqual(plans[0]);
+    for (const i of choir.members.keys()) {
+      const record = readSpendingRecord(join(choir.folder, `spending-${i}.jsonl`));
+      expect(record.lines[0], `member ${i}`).toMatchObject({ orders: plans[0], fixedFrom: orders });
+      expect(verifyLedger(await ledgerFileOf(choir), record).faults).toEqual([]);
+    }
+  });
+
+  it('the books of rounds that failed, were given up after answers, or were cancelled add up, and with each member’s record', async () => {
+    choir = await openChoir(await fresh.open(), { charter: { orders } });
+    let failures = 0;
+    // The first round gets too few survivors; in a later one, one answer comes and then the run is cancelled.
+    for (const [i, member] of choir.members.entries())
+      member.conduct = (task) => {
+        if (task.kind === 'masked-input' && failures < 2 && i < 2) {
+          failures += 1;
+          return 'decline';
+        }
+        return task.kind === 'unmasking' && task.slot >= 2 && i > 0 ? 'ignore' : 'answer';
+      };
+    const runId = await choir.start({ steps: 4 });
+    const taken = () =>
+      choir.members[0]!.answered.some((task) => task.kind === 'unmasking' && task.slot >= 2);
+    await expect.poll(taken, { timeout: 30_000 }).toBe(true);
+    await choir.service.runs.cancel(runId, 'olga');
+    const file = await ledgerFileOf(choir);
+    expect(new Set(file.entries.map(({ status }) => status))).toEqual(new Set(['VOIDED', 'COMMITTED']));
+    expect(file.rounds.at(-1)).toMatchObject({ phase: 'ABORTED' });
+    expect(file.entries.at(-1)).toMatchObject({ status: 'COMMITTED' });
+    expect(verifyLedger(file).faults).toEqual([]);
+    for (const i of choir.members.keys()) {
+      const record = readSpendingRecord(join(choir.folder, `spending-${i}.jsonl`));
+      expect(verifyLedger(file, record).faults).toEqual([]);
+      // Positive control: without its last round the file is whole, but for this record.
+      const short = { ...file, entries: file.entries.slice(0, -1) };
+      if (record.lines.length > 0)
+        expect(verifyLedger(short, record).faults.join()).toMatch(/which is not in the ledger/);
+    }
+  });
+});
+
+/** What `budget export` writes, without HTTP. */
+async function ledgerFileOf({ opened, service }: Choir): Promise<LedgerFile> {
+  const named = (text: string) => text.toUpperCase().replaceAll('-', '_');
+  const budget = await service.compliance.budget();
+  return opened.store.transaction(async (tx) => {
+    const charter = (await tx.charter(budget.charterDigest))!;
+    const entries = await tx.ledger();
+    const ids = [...new Set(entries.map(({ runId }) => runId))];
+    const runs = await Promise.all(ids.map(async (id) => (await tx.run(id))!));
+    const rounds = (await Promise.all(ids.map((id) => tx.rounds(id)))).flat();
+    return parseLedgerFile(
+      JSON.parse(
+        JSON.stringify({
+          format: 'chorale-ledger-2',
+          charter: {
+            ...charter,
+            signatures: Object.entries(charter.signatures).map(([participantId, signature]) => ({
+              participantId,
+              signature,
+            })),
+          },
+          earlierCharters: [],
+          budget,
+          runs: runs.map((run) => ({ ...run, runId: run.id })),
+          entries: entries.map((entry) => ({
+            ...entry,
+            status: named(entry.status),
+            reservedUnits: entry.reservedUnits.map(String),
+            committedUnits: (entry.committedUnits ?? []).map(String),
+          })),
+          rounds: rounds.map((round) => ({
+            ...{ ...round, roundId: round.id, phase: named(round.phase) },
+            ...{ contributors: round.survivors, dropped: null },
+          })),
+        }),
+      ),
+    );
+  });
+}
 
 describe('a run', () => {
   it('starts on a second person’s word, once, and can be cancelled before or after', async () => {

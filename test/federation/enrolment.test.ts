@@ -169,7 +169,9 @@ describe.each(databases)('enrolment on $name', (database) => {
     });
 
     const otherOrders = await enrolment.proposeCharter({ ...CHARTER, orders: [16] });
-    await expect(signAll(otherOrders.digest)).rejects.toEqual(failing('Conflict', /keep the orders/));
+    await expect(signAll(otherOrders.digest)).rejects.toEqual(
+      failing('Conflict', /must name Rényi order 8 and no other/),
+    );
     expect((await opened.store.transaction((tx) => tx.charter(third.digest)))!.status).toBe('active');
   });
 

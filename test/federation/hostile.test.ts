@@ -140,7 +140,7 @@ describe('a coordinator that lies about the question', () => {
   it('a run is known by the plan that the member computes itself', async () => {
     await taskFor('masked-input');
     const run = (await choir.service.runs.run(runId))!;
-    const announced: AnnouncedRun = run;
+    const announced: AnnouncedRun = { ...run, order: null };
     const policyOf = (change: Partial<AnnouncedRun>) => () =>
       createRunPolicy({ ...announced, ...change }, choir.charter, choir.charterDigest);
     expect(policyOf({})().runId).toBe(runId);
@@ -154,6 +154,8 @@ describe('a coordinator that lies about the question', () => {
       expect.objectContaining({ code: 'QueryRefused' }),
     );
     expect(policyOf({ synthesizer: 'oracle' })).toThrow(/no synthesizer/);
+    expect(policyOf({ order: 8 })().orders).toEqual([8]);
+    expect(policyOf({ order: 16 })).toThrow(expect.objectContaining({ code: 'QueryRefused' }));
   });
 });
 

@@ -1,10 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { budgetFigures, commit, openBudget, reserve, voidReservation } from '../../src/federation/ledger.js';
+import type { Json } from '../../src/crypto/canonical.js';
+import {
+  budgetFigures,
+  commit,
+  openBudget,
+  openToPlans,
+  reserve,
+  voidReservation,
+} from '../../src/federation/ledger.js';
+import { planDigest } from '../../src/federation/plan.js';
 import type { Store } from '../../src/federation/ports.js';
 import { distributedDiscreteGaussianEvent, type PrivacyEvent } from '../../src/privacy/events.js';
-import { costUnits, epsilonOfUnits, limitUnits } from '../../src/privacy/filter.js';
+import { commitToPlan, costUnits, epsilonOfUnits, limitUnits } from '../../src/privacy/filter.js';
 import { databases } from '../store/databases.js';
-import { newRound, runningFederation } from '../store/fixtures.js';
+import { newRound, newRun, runningFederation } from '../store/fixtures.js';
 
 /** The noise of so many contributors, one of them a colluder: fewer contributors cost more. */
 const eventOf = (contributors: number): PrivacyEvent =>
@@ -142,6 +151,135 @@ describe.each(databases)('the ledger on $name', (database) => {
     await reserveRound(store, 0);
     await Promise.all(Array.from({ length: 4 }, () => reserveRound(store, 0)));
     expect((await budgetOf(store))!.reserved).toEqual([unitsOf(3)]);
+  });
+
+  it('the first reservation fixes the order at which its run’s plan costs least; none after it moves the order', async () => {
+    const { store } = await fresh.open();
+    await runningFederation(store);
+    const orders = [4, 8, 16, 32];
+    const limit = { ...LIMIT, epsilon: 6, orders };
+    const plan = [{ event: eventOf(3), count: 6 }];
+    const fixed = commitToPlan(limit, plan).orders;
+    await store.transaction(async (tx) => {
+      await openBudget(tx, limit);
+      await tx.updateRun('run', { plan: plan as unknown as Json, planDigest: planDigest(plan) });
+    });
+    expect(await budgetOf(store)).toMatchObject({ orders });
+    const entry = await reserveRound(store, 0);
+    expect(entry.reservedUnits).toEqual(costUnits(eventOf(3), fixed));
+    expect(await budgetOf(store)).toMatchObject({ orders: fixed, reserved: entry.reservedUnits });
+    // What the plan leaves unspent, even all of it, opens the choice of the order to nobody.
+    await store.transaction((tx) => voidReservation(tx, roundId(0), 'nobody came'));
+    const later = [{ event: eventOf(100), count: 1 }];
+    expect(commitToPlan(limit, later).orders).not.toEqual(fixed);
+    await store.transaction((tx) =>
+      tx.updateRun('run', { plan: later as unknown as Json, planDigest: planDigest(later) }),
+    );
+    await reserveRound(store, 1);
+    expect(await budgetOf(store)).toMatchObject({ orders: fixed });
+    // A next charter goes on at the order where something was spent.
+    await expect(store.transaction((tx) => openBudget(tx, limit))).rejects.toMatchObject({
+      code: 'Conflict',
+      message: expect.stringContaining(`name Rényi order ${fixed[0]} and no other`),
+    });
+    await store.transaction((tx) => openBudget(tx, { ...limit, epsilon: 7, orders: fixed }));
+    expect(await budgetOf(store)).toMatchObject({ epsilon: 7, orders: fixed, reserved: entry.reservedUnits });
+  });
+
+  it('where all was voided, members’ charges may stand: a next charter goes on at the same order, and no plan fixes another', async () => {
+    const { store } = await fresh.open();
+    await ledgerOn(store);
+    await reserveRound(store, 0);
+    await store.transaction((tx) => voidReservation(tx, roundId(0), 'nobody came'));
+    expect(await budgetOf(store)).toMatchObject({ spent: [0n], reserved: [0n] });
+    for (const orders of [[4], [4, ...ORDERS]])
+      await expect(store.transaction((tx) => openBudget(tx, { ...LIMIT, orders }))).rejects.toMatchObject({
+        code: 'Conflict',
+        message: expect.stringContaining('name Rényi order 8 and no other'),
+      });
+    await store.transaction((tx) => openBudget(tx, { ...LIMIT, epsilon: 7 }));
+    expect(await budgetOf(store)).toMatchObject({ epsilon: 7, orders: ORDERS });
+    // A store that knows several all the same divides δ, and leaves it at that.
+    const several = { ...LIMIT, orders: [4, 8], spent: [0n, 0n], reserved: [0n, 0n] };
+    expect(await store.transaction((tx) => openToPlans(tx, several))).toBe(false);
+  });
+
+  it('a charter that replaces one under which nothing was asked may name any orders', async () => {
+    const { store } = await fresh.open();
+    await ledgerOn(store);
+    await store.transaction((tx) => openBudget(tx, { ...LIMIT, orders: [4, 16] }));
+    const budget = (await budgetOf(store))!;
+    expect(budget).toMatchObject({ orders: [4, 16], spent: [0n, 0n] });
+    expect(await store.transaction((tx) => openToPlans(tx, budget))).toBe(true);
+    expect(budgetFigures(budget).order).toBeNull();
+    expect(budgetFigures({ ...budget, orders: [8], spent: [0n], reserved: [0n] }).order).toBe(8);
+  });
+
+  it('a plan that is not the one of its hash fixes nothing and opens nothing', async () => {
+    const { store } = await fresh.open();
+    await runningFederation(store);
+    await store.transaction((tx) => openBudget(tx, { ...LIMIT, orders: [4, 8] }));
+    await expect(reserveRound(store, 0)).rejects.toMatchObject({ code: 'Conflict' });
+    expect(await budgetOf(store)).toMatchObject({ orders: [4, 8], reserved: [0n, 0n] });
+  });
+
+  it('hazard P21: a coordinator that starts again, or a new charter, goes on from everything that was spent', async () => {
+    const location = await fresh.location();
+    const first = await fresh.open(location);
+    await ledgerOn(first.store);
+    await reserveRound(first.store, 0);
+    await first.store.transaction((tx) => commit(tx, roundId(0), eventOf(4)));
+    await reserveRound(first.store, 1);
+    const before = await budgetOf(first.store);
+    expect(before).toMatchObject({ spent: [unitsOf(4)], reserved: [unitsOf(3)] });
+    await first.close();
+
+    const { store } = await fresh.open(location);
+    expect(await budgetOf(store)).toEqual(before);
+    expect((await store.transaction((tx) => tx.ledger())).map((entry) => entry.status)).toEqual([
+      'committed',
+      'reserved',
+    ]);
+    // A reservation of before the restart can still be settled, once, and counts until then.
+    await reserveRound(store, 2);
+    await expect(reserveRound(store, 3)).rejects.toMatchObject({ code: 'BudgetExceeded' });
+    await store.transaction((tx) => openBudget(tx, { ...LIMIT, epsilon: 2 * LIMIT.epsilon }));
+    expect(await budgetOf(store)).toMatchObject({ spent: [unitsOf(4)], reserved: [2n * unitsOf(3)] });
+    const settled = await store.transaction((tx) => commit(tx, roundId(1), eventOf(3)));
+    expect(settled.epsilonAfter).toBe(
+      epsilonOfUnits({ ...LIMIT, epsilon: 2 * LIMIT.epsilon }, [unitsOf(4) + unitsOf(3)]),
+    );
+  });
+
+  it('hazard P15: the end of a run gives nothing back', async () => {
+    const { store } = await fresh.open();
+    await ledgerOn(store);
+    await reserveRound(store, 0);
+    await store.transaction((tx) => commit(tx, roundId(0), eventOf(3)));
+    await store.transaction((tx) => tx.updateRun('run', { status: 'aborted', reason: 'cancelled' }));
+    expect(await budgetOf(store)).toMatchObject({ spent: [unitsOf(3)] });
+  });
+
+  it('hazard P23: the same run once more with another seed is paid for once more, and its ε counts both', async () => {
+    const { store } = await fresh.open();
+    await ledgerOn(store);
+    await reserveRound(store, 0);
+    const first = await store.transaction((tx) => commit(tx, roundId(0), eventOf(3)));
+    await store.transaction(async (tx) => {
+      await tx.updateRun('run', { status: 'completed' });
+      await tx.insertRun({ ...newRun('again'), seed: 'ff'.repeat(32) });
+      await tx.insertBlock({ id: 'next', runId: 'again', phase: 'ready', config: {}, slots: 8, nextSlot: 0 });
+    });
+    const second = await store.transaction(async (tx) => {
+      await reserve(tx, { runId: 'again', roundId: 'again-0', event: eventOf(3) });
+      await tx.insertRound({
+        ...newRound(0),
+        ...{ id: 'again-0', runId: 'again', blockId: 'next', phase: 'completed' },
+      });
+      return commit(tx, 'again-0', eventOf(3));
+    });
+    expect(first.epsilonAfter).toBe(epsilonOfUnits(LIMIT, [unitsOf(3)]));
+    expect(second.epsilonAfter).toBe(epsilonOfUnits(LIMIT, [2n * unitsOf(3)]));
   });
 
   it('without an active charter there is no budget to reserve from', async () => {

@@ -123,7 +123,10 @@ export class Member {
       spending: this.spending,
       records,
       source: {
-        run: async (runId) => (await service().runs.run(runId))!,
+        run: async (runId) => ({
+          ...(await service().runs.run(runId))!,
+          order: (await service().compliance.budget()).order,
+        }),
         models: (wanted) =>
           Promise.all(
             wanted.map(async ({ digest }) => {
@@ -174,8 +177,9 @@ export class Member {
       message = await this.session.handle(task);
     } catch (error) {
       this.declined.push((error as Error).message);
+      const budget = error instanceof ParticipantError ? error.budget : undefined;
       if (task.kind !== 'receive-shares' && !signal.aborted)
-        await taken(service.exchange.decline(this.id, addressOf(task), (error as Error).message));
+        await taken(service.exchange.decline(this.id, addressOf(task), (error as Error).message, budget));
       return;
     }
     // No randomness was drawn for a repeated task: its answer was kept.

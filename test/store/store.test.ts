@@ -287,6 +287,30 @@ describe.each(databases)('tables on $name', (database) => {
     });
   });
 
+  test('refusals: once a round and member, oldest first, of one run; of no round there is none', async () => {
+    const { store } = await fresh.open();
+    await runningFederation(store);
+    const participant = { epsilonSpent: 2.5, epsilonAsked: 3.25, epsilonLimit: 3 };
+    const coordinator = { epsilonSpent: 1.5, epsilonAsked: 2.25, epsilonLimit: 3 };
+    const refusal = (roundId: string, participantId: string) => ({
+      ...{ roundId, participantId, reason: 'over budget' },
+      ...{ participant, coordinator },
+    });
+    await store.transaction(async (tx) => {
+      await tx.insertRound(newRound(0));
+      await tx.insertRefusal(refusal('round-0', 'bass'));
+    });
+    await store.transaction(async (tx) => {
+      await tx.insertRefusal({ ...refusal('round-0', 'bass'), reason: 'another word' });
+      await tx.insertRefusal(refusal('round-0', 'alto'));
+    });
+    const kept = await store.transaction((tx) => tx.refusals('run'));
+    expect(kept).toMatchObject([refusal('round-0', 'bass'), refusal('round-0', 'alto')]);
+    expect(kept[0]!.createdAt).toBeInstanceOf(Date);
+    expect(await store.transaction((tx) => tx.refusals('another'))).toEqual([]);
+    await expect(store.transaction((tx) => tx.insertRefusal(refusal('no round', 'alto')))).rejects.toThrow();
+  });
+
   test('hazard P15: a negative or non-finite figure never enters the budget', async () => {
     const { store } = await fresh.open();
     await store.transaction((tx) => tx.saveBudget(budget));

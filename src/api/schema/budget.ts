@@ -97,6 +97,9 @@ const PrivacyBudget = builder.objectRef<BudgetView>('PrivacyBudget').implement({
       type: ['Float'],
       description: 'Rényi orders at which the limit is enforced.',
     }),
+    accountant: t.exposeInt('accountant', {
+      description: 'Which reckoning of costs the units come from: whoever recomputes them needs the same.',
+    }),
     limitUnits: t.expose('limitUnits', {
       type: ['String'],
       description: 'Exact: units of 2^-40 at each order, decimal.',

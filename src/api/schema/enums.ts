@@ -35,3 +35,19 @@ export const RoleEnum = builder.enumType('Role', {
 export const OrderEnum = builder.enumType('Order', {
   values: { OLDEST_FIRST: { value: 'asc' as const }, NEWEST_FIRST: { value: 'desc' as const } },
 });
+export const ObserverEnum = builder.enumType('Observer', {
+  description: 'Who looks: the limit is for the coordinator with maxColluders members.',
+  values: {
+    COORDINATOR_WITH_COLLUDERS: { value: 'coordinatorWithColluders' as const },
+    COORDINATOR_ALONE: { value: 'coordinatorAlone' as const },
+    ANOTHER_MEMBER: {
+      value: 'anotherMember' as const,
+      description: 'It can subtract its own noise.',
+    },
+    PUBLIC: { value: 'public' as const },
+    SECURE_AGGREGATION_BROKEN: {
+      value: 'secureAggregationBroken' as const,
+      description: 'If single vectors were seen: only a member’s own noise is left.',
+    },
+  },
+});

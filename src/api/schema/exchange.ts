@@ -158,6 +158,15 @@ builder.mutationField('submitMessage', (t) =>
   }),
 );
 
+const BudgetStatementInput = builder.inputType('BudgetStatementInput', {
+  description: 'What the participant’s own record says, at the charter’s δ.',
+  fields: (t) => ({
+    epsilonSpent: t.float({ required: true }),
+    epsilonAsked: t.float({ required: true, description: 'With the sum that was asked.' }),
+    epsilonLimit: t.float({ required: true }),
+  }),
+});
+
 const DeclineTaskInput = builder.inputType('DeclineTaskInput', {
   fields: (t) => ({
     blockId: t.string({ required: true }),
@@ -166,6 +175,10 @@ const DeclineTaskInput = builder.inputType('DeclineTaskInput', {
     reason: t.string({
       required: true,
       description: 'In words, for the run’s record; no figures of the data.',
+    }),
+    budget: t.field({
+      type: BudgetStatementInput,
+      description: 'When the refusal is for the budget: kept for the run, beside the coordinator’s figures.',
     }),
   }),
 });
@@ -183,9 +196,9 @@ builder.mutationField('declineTask', (t) =>
     authScopes: { participant: true },
     type: DeclineTaskResult,
     args: { input: t.arg({ type: DeclineTaskInput, required: true }) },
-    resolve: (_root, { input: { reason, ...address } }, { identity, service }) =>
+    resolve: (_root, { input: { reason, budget, ...address } }, { identity, service }) =>
       attempt(async () => {
-        await service.exchange.decline(participantOf(identity), address, reason);
+        await service.exchange.decline(participantOf(identity), address, reason, budget ?? undefined);
         return address;
       }),
   }),

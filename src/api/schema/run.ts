@@ -1,5 +1,5 @@
 import type { RoundPhase, RunStatus } from '../../federation/ports.js';
-import type { Compliance } from '../../federation/service.js';
+import type { Compliance, RunPreview } from '../../federation/service.js';
 import { builder, READERS } from '../builder.js';
 import type { ApiContext } from '../context.js';
 import { attempt, Failure } from '../failures.js';
@@ -9,11 +9,9 @@ import { tokenOf } from '../participantOf.js';
 import { query } from '../query.js';
 import { Charter } from './charter.js';
 import { RoundPhaseEnum, RunStatusEnum } from './enums.js';
+import { finite, ObserverViewRef, PreviewTargetRef, PrivacyIntervalRef, RefusalRef } from './privacy.js';
 
 type EpsilonViews = Awaited<ReturnType<Compliance['views']>>;
-
-/** JSON has no infinity. */
-const finite = (epsilon: number): number | null => (Number.isFinite(epsilon) ? epsilon : null);
 
 const EpsilonViewsRef = builder.objectRef<EpsilonViews>('EpsilonViews').implement({
   description:
@@ -77,6 +75,12 @@ export const Run = builder.prismaNode('Run', {
       description: 'Worst-case costs, committed by hash before the start.',
     }),
     planDigest: t.exposeString('planDigest'),
+    order: t.int({
+      nullable: true,
+      description:
+        'The Rényi order in force at the federation, which a member’s first charge takes; null before the first reservation among several, when the plan says it.',
+      resolve: async (_run, _args, { service }) => (await service.compliance.budget()).order,
+    }),
     status: t.field({ type: RunStatusEnum, resolve: (r) => r.status as RunStatus }),
     proposedBy: t.exposeString('proposedBy', { authScopes: READERS }),
     approvedBy: t.exposeString('approvedBy', { nullable: true, authScopes: READERS }),
@@ -96,6 +100,19 @@ export const Run = builder.prismaNode('Run', {
         const views = await attempt(() => service.compliance.views(id));
         return views instanceof Failure ? null : views;
       },
+    }),
+    observerViews: t.field({
+      type: [ObserverViewRef],
+      authScopes: READERS,
+      description:
+        'ε of what the run really spent, by who looks, the headline first; empty while nothing was spent.',
+      resolve: ({ id }, _args, { service }) => service.compliance.observerViews(id),
+    }),
+    refusals: t.field({
+      type: [RefusalRef],
+      authScopes: READERS,
+      description: 'Members’ refusals over their own budgets, oldest first, with the figures of both sides.',
+      resolve: ({ id }, _args, { service }) => service.compliance.refusals(id),
     }),
   }),
 });
@@ -198,35 +215,60 @@ mutation('cancelRun', {
   load,
 });
 
-interface Preview {
-  readonly epsilon: number;
-  readonly steps: number;
-  readonly fits: boolean;
-  readonly planDigest: string;
-}
-
-const RunPreview = builder.objectRef<Preview>('RunPreview').implement({
-  description: 'What a run would cost, before anything is spent.',
+const RunPreviewRef = builder.objectRef<RunPreview>('RunPreview').implement({
+  description:
+    'What a run would cost, before anything is spent: worst case, at the charter’s δ, against the coordinator and maxColluders.',
   fields: (t) => ({
     epsilon: t.float({
       nullable: true,
-      description: 'Of this run alone, worst case, at the charter’s δ; null when nothing bounds it.',
+      description: 'Of this run alone, as the filter charges it; null when nothing bounds it.',
       resolve: (preview) => finite(preview.epsilon),
+    }),
+    interval: t.field({
+      type: PrivacyIntervalRef,
+      description: 'Of this run alone, by the tight accountants.',
+      resolve: ({ interval }) => interval,
+    }),
+    epsilonAfter: t.float({
+      nullable: true,
+      description: 'Of all that was spent and reserved, and this run.',
+      resolve: (preview) => finite(preview.epsilonAfter),
+    }),
+    epsilonLimit: t.exposeFloat('epsilonLimit'),
+    delta: t.exposeFloat('delta'),
+    orders: t.expose('orders', {
+      type: ['Float'],
+      description:
+        'Where it would be enforced: the one order that this plan fixes, if it is the first to ask.',
     }),
     steps: t.exposeInt('steps'),
     fits: t.exposeBoolean('fits', { description: 'What remains of the budget covers it.' }),
+    remainingSteps: t.float({
+      description:
+        'Rounds with this noise that what remains covers; a whole number, of more than 32 bits if need be.',
+      resolve: (preview) => preview.remainingSteps,
+    }),
     planDigest: t.exposeString('planDigest'),
+    target: t.field({ type: PreviewTargetRef, resolve: ({ target }) => target }),
   }),
 });
 
 query('previewRun', {
   description: 'What a run would cost.',
   scopes: { operator: true, approver: true },
-  success: RunPreview,
+  success: RunPreviewRef,
   successName: 'RunPreview',
   args: builder.args((t) => ({
     synthesizer: t.string({ required: true }),
     options: t.field({ type: 'JSON', required: true }),
+    targetEpsilon: t.float({
+      description: 'ε that the run alone shall cost; left out: what remains of the budget.',
+    }),
   })),
-  resolve: ({ synthesizer, options }, { service }) => service.compliance.preview({ synthesizer, options }),
+  resolve: ({ synthesizer, options, targetEpsilon }, { service }) =>
+    service.compliance.preview({
+      synthesizer,
+      options,
+      ...(typeof targetEpsilon === 'number' && { targetEpsilon }),
+    }),
 });

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { accessSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import {
   ask,
@@ -45,7 +45,7 @@ export function registerBudget(program: Command): void {
     .description('write the whole ledger, with charter and rounds, to a file that anybody can check')
     .requiredOption('--out <file>', 'JSON file to write')
     .action(async (options: ConnectionOptions & { out: string }, command: Command) => {
-      const { fetchLedger } = await import('../ledgerFile.js');
+      const { fetchLedger } = await import('../ledgerExport.js');
       const ledger = await fetchLedger(connectionOf(options));
       writeFileSync(options.out, `${JSON.stringify(ledger, null, 1)}\n`);
       print(
@@ -57,11 +57,25 @@ export function registerBudget(program: Command): void {
 
   budget
     .command('verify')
-    .description('recompute ε from a ledger file’s events; needs no coordinator and trusts none')
+    .description('recompute plans, costs and ε from a ledger file; needs no coordinator')
     .argument('<file>', 'what "budget export" wrote')
-    .action(async (file: string, _options: unknown, command: Command) => {
+    .option('--spending <file>', 'a participant’s own spending.jsonl, to be compared with the ledger')
+    .addHelpText(
+      'after',
+      `
+Which sums were asked, and of whom, is the coordinator's word: a round that it leaves out, or calls
+aborted, is missed by the participant's own record alone. Export the ledger when no run is going on.
+
+Example:
+  $ chorale budget verify ledger.json --spending ./north/spending.jsonl`,
+    )
+    .action(async (file: string, { spending }: { spending?: string }, command: Command) => {
       const { verifyLedger } = await import('../ledgerFile.js');
-      const verdict = verifyLedger(readJsonFile(file));
+      const { readSpendingRecord } = await import('../../../clients/participant/spendingRecord.js');
+      // A record that is not there would contradict nothing.
+      if (spending !== undefined) accessSync(spending);
+      const member = spending === undefined ? undefined : readSpendingRecord(spending);
+      const verdict = verifyLedger(readJsonFile(file), member);
       if (verdict.faults.length > 0)
         throw new CliError(
           `The ledger does not add up: ${verdict.faults.join('; ')}.`,
@@ -71,7 +85,8 @@ export function registerBudget(program: Command): void {
       print(
         command,
         { event: 'verified', ...verdict },
-        `The ledger adds up: ε = ${verdict.epsilon.toFixed(6)} at δ = ${verdict.delta} from ${verdict.committed} committed sums (${verdict.voided} voided), all members signed the charter.`,
+        `The ledger adds up: ε = ${verdict.epsilon.toFixed(6)} at δ = ${verdict.delta} from ${verdict.committed} committed sums (${verdict.reserved} open, ${verdict.voided} voided), all members signed the charter` +
+          (member === undefined ? '.' : `; ${spending} contradicts none of it.`),
       );
     });
 

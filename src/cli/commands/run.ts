@@ -1,4 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import {
   ask,
@@ -11,6 +10,7 @@ import {
   withConnection,
 } from '../connection.js';
 import { CliError, EXIT } from '../exits.js';
+import { readOptions, registerRunPrivacy } from './runPrivacy.js';
 
 const RUN_FIELDS = 'runId synthesizer status step totalSteps planDigest progress reason releaseDigest';
 
@@ -26,40 +26,12 @@ interface RunView {
   readonly releaseDigest: string | null;
 }
 
-/** JSON text, or the file that holds it. */
-function readOptions(text: string): unknown {
-  try {
-    return JSON.parse(existsSync(text) ? readFileSync(text, 'utf8') : text);
-  } catch (cause) {
-    throw new CliError('--options must be JSON, or a file that holds JSON.', EXIT.usage, 'InvalidInput', {
-      cause,
-    });
-  }
-}
-
 export function registerRun(program: Command): void {
   const run = program
     .command('run')
     .description('train a synthesizer: proposed by one person, approved by another');
 
-  withConnection(run.command('plan'))
-    .description('what a run would cost, before anything is spent (operator or approver token)')
-    .option('--synthesizer <kind>', 'which synthesizer', 'gan')
-    .option('--options <json>', 'its options, as JSON or a file', '{}')
-    .action(
-      async (options: ConnectionOptions & { synthesizer: string; options: string }, command: Command) => {
-        const preview = await ask<{ epsilon: number; steps: number; fits: boolean; planDigest: string }>(
-          connectionOf(options),
-          `query ($synthesizer: String!, $options: JSON!) { previewRun(synthesizer: $synthesizer, options: $options) { ${FAILURE} ... on RunPreview { epsilon steps fits planDigest } } }`,
-          { synthesizer: options.synthesizer, options: readOptions(options.options) },
-        );
-        print(
-          command,
-          { event: 'plan', ...preview },
-          `At most ε = ${preview.epsilon.toFixed(4)} over ${preview.steps} sums; ${preview.fits ? 'the budget covers it' : 'the budget does NOT cover it: the run would stop early'}.`,
-        );
-      },
-    );
+  registerRunPrivacy(run);
 
   withConnection(run.command('propose'))
     .description('propose a run under the active charter (operator token)')
