@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 import { Command, CommanderError, Option } from 'commander';
+import { registerAudit } from './commands/audit.js';
 import { registerBudget } from './commands/budget.js';
 import { registerCharter } from './commands/charter.js';
 import { registerCohort } from './commands/cohort.js';
 import { registerCoordinator } from './commands/coordinator.js';
 import { registerDemo } from './commands/demo.js';
 import { registerParticipant } from './commands/participant.js';
+import { registerPrivacy } from './commands/privacy.js';
 import { registerRun } from './commands/run.js';
 import { registerSample } from './commands/sample.js';
 import { EXIT, explain } from './exits.js';
@@ -28,6 +30,7 @@ Examples:
   $ chorale participant init --dir ./north --coordinator http://127.0.0.1:4000 \\
       --federation my-federation --name "North Hospital" --declared-records 12000
   $ chorale budget --token-file auditor.token
+  $ chorale privacy epsilon --noise-multiplier 1 --sampling-rate 0.01 --steps 1000 --delta 1e-5
 
 Exit codes: 0 done, 1 a bug, 2 wrong command line, 3 refused (nothing was changed), 4 coordinator
 unreachable, 5 over the privacy budget, 6 too few members or run aborted, 130 interrupted.
@@ -41,6 +44,8 @@ registerCohort(program);
 registerCharter(program);
 registerRun(program);
 registerBudget(program);
+registerAudit(program);
+registerPrivacy(program);
 registerSample(program);
 
 // Whoever started us may ask that we end with it: its end of the pipe closes even when it is killed with -9.
