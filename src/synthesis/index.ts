@@ -1,12 +1,16 @@
 import { InvalidOptions } from './errors.js';
 import { ganSynthesizer } from './gan/gan.js';
+import { marginalsSynthesizer } from './marginals/marginals.js';
 import type { Synthesizer } from './synthesizer.js';
 
 /** Options and state are opaque to whoever runs a synthesizer by its kind: they come from it and go back to it. */
 export type AnySynthesizer = Synthesizer<unknown, unknown>;
 
 const synthesizers: ReadonlyMap<string, AnySynthesizer> = new Map(
-  [ganSynthesizer].map((synthesizer) => [synthesizer.kind, synthesizer as unknown as AnySynthesizer]),
+  [ganSynthesizer, marginalsSynthesizer].map((synthesizer) => [
+    synthesizer.kind,
+    synthesizer as unknown as AnySynthesizer,
+  ]),
 );
 
 export const synthesizerKinds: readonly string[] = [...synthesizers.keys()];

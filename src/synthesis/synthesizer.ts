@@ -62,7 +62,12 @@ export interface Synthesizer<Options, State> {
    */
   assertQuery(context: SynthesisContext, options: Options, query: SumQuery): void;
   /** The sum of the participant's clipped per-record vectors, real units, length `query.dimension`. */
-  contribute(query: SumQuery, models: Models, records: RecordSource, rng: Rng): Promise<Float32Array>;
+  contribute(
+    query: SumQuery,
+    models: Models,
+    records: RecordSource,
+    rng: Rng,
+  ): Promise<Float32Array | Float64Array>;
   absorb(state: State, query: SumQuery, sum: NoisySum): Promise<State>;
   encodeState(state: State): Uint8Array;
   decodeState(context: SynthesisContext, options: Options, bytes: Uint8Array): Promise<State>;

@@ -33,9 +33,22 @@ export interface TableEncoding {
 }
 
 export function tableEncoding(schema: TableSchema): TableEncoding {
+  return encodingOf(schema, binEdges, MAX_WIDTH);
+}
+
+/**
+ * The same on other bins: `edgesOf` gives those of a range field. A bin may be a single value: of a whole type [v, v + 1),
+ * at the upper end [maximum, maximum].
+ * @throws InvalidTableSchema where the cells are more than `maxWidth`.
+ */
+export function encodingOf(
+  schema: TableSchema,
+  edgesOf: (field: RangeField) => readonly number[],
+  maxWidth: number,
+): TableEncoding {
   let width = 0;
   const blocks = schema.fields.map((field): Block => {
-    const edges = field.domain === 'range' ? binEdges(field) : undefined;
+    const edges = field.domain === 'range' ? edgesOf(field) : undefined;
     const values =
       field.domain === 'range' ? (edges as readonly number[]).length - 1 : field.categories.length;
     const cells = values + (field.required ? 0 : 1);
@@ -43,10 +56,10 @@ export function tableEncoding(schema: TableSchema): TableEncoding {
     width += cells;
     return { field, start, cells, edges };
   });
-  if (width > MAX_WIDTH)
+  if (width > maxWidth)
     throw new InvalidTableSchema(
       undefined,
-      `${width} cells in all, at most ${MAX_WIDTH} are supported; group categories`,
+      `${width} cells in all, at most ${maxWidth} are supported; group categories`,
     );
   return { schema, layout: recordLayout(schema), blocks, width };
 }

@@ -1,0 +1,68 @@
+import type { Rng } from '../../crypto/rng.js';
+import type { SumQuery } from '../../privacy/sumQuery.js';
+import { seededRng } from '../randomness.js';
+import type { Models } from '../synthesizer.js';
+import { cellsOf, type TableEncoding } from '../table/encoding.js';
+import type { RecordSource } from '../table/records.js';
+import { fineCells } from './fineCells.js';
+import { columnOf, type Measured, sizeOf } from './measured.js';
+import { readQuestion } from './question.js';
+
+/** Marginals as index arithmetic: cell = offset + Σ stride · places[fine cell of the column]. */
+interface Counter {
+  readonly offset: number;
+  readonly weight: number;
+  readonly axes: readonly {
+    readonly column: number;
+    readonly stride: number;
+    readonly places: Uint16Array;
+  }[];
+}
+
+/** The weighted counts of all marginals over a participant's records: whole numbers, length `query.dimension`. */
+export async function contribute(
+  query: SumQuery,
+  models: Models,
+  records: RecordSource,
+  rng: Rng,
+): Promise<Float64Array> {
+  const fine = fineCells(records.schema);
+  const counters = countersOf(readQuestion(query, models, fine), fine);
+  const sum = new Float64Array(query.dimension);
+  const columns = fine.blocks.length;
+  // One seed before a record is touched, as every synthesizer takes it, though all records are counted.
+  const coins = seededRng(rng(32), 'marginals/sampling');
+  for await (const batch of records.sample(query.samplingRate, coins)) {
+    const cells = cellsOf(fine, batch);
+    for (const { offset, weight, axes } of counters)
+      for (let record = 0; record < batch.count; record++) {
+        let place = offset;
+        for (const { column, stride, places } of axes)
+          place += stride * (places[cells[record * columns + column] as number] as number);
+        sum[place] = (sum[place] as number) + weight;
+      }
+  }
+  return sum;
+}
+
+function countersOf(measured: Measured, fine: TableEncoding): readonly Counter[] {
+  let offset = 0;
+  // Once a map, not once a marginal: a document of a few bytes more could ask for a gigabyte.
+  const maps = measured.maps.map((map) => Uint16Array.from(map.cells));
+  const identities = fine.blocks.map((block) => Uint16Array.from({ length: block.cells }, (_, cell) => cell));
+  return measured.marginals.map(({ axes, weight }) => {
+    let stride = 1;
+    const counter: Counter = {
+      offset,
+      weight,
+      axes: axes.toReversed().map((axis) => {
+        const step = stride;
+        stride *= sizeOf(measured, axis, fine);
+        const places = 'map' in axis ? maps[axis.map] : identities[axis.column];
+        return { column: columnOf(measured, axis), stride: step, places: places as Uint16Array };
+      }),
+    };
+    offset += stride;
+    return counter;
+  });
+}

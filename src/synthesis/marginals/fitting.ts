@@ -1,0 +1,137 @@
+import type { TableEncoding } from '../table/encoding.js';
+import { type Grid, gridsOf, type OneWay } from './grids.js';
+import { type Axis, cellsOfMarginal, columnOf, type Measured } from './measured.js';
+import { type Domain, domainOf } from './model/domain.js';
+import { type Estimate, estimate } from './model/estimation.js';
+import { cliqueContaining, junctionTree } from './model/junctionTree.js';
+import type { Measurement } from './model/measurements.js';
+import { totalOf } from './model/total.js';
+import type { ChosenPair } from './pairs.js';
+import { COARSE_CELLS, type MarginalsPlan, PARTS } from './question.js';
+import type { Sum } from './state.js';
+
+/** One marginal of an opened sum, in records. */
+export interface Counted {
+  readonly columns: readonly number[];
+  readonly axes: readonly Axis[];
+  readonly counts: Float64Array;
+  readonly variance: number;
+}
+
+export function countedIn({ measured, values, variance }: Sum, fine: TableEncoding): readonly Counted[] {
+  let offset = 0;
+  return measured.marginals.map((marginal) => {
+    const cells = cellsOfMarginal(measured, marginal, fine);
+    const { axes, weight } = marginal;
+    const counts = values.slice(offset, offset + cells).map((value) => value / weight);
+    offset += cells;
+    return {
+      columns: axes.map((axis) => columnOf(measured, axis)),
+      axes,
+      counts,
+      variance: variance / weight ** 2,
+    };
+  });
+}
+
+/** Everything that follows from the first sum: records, cells, and the noisy one-ways. */
+export interface Base {
+  readonly total: number;
+  readonly ones: readonly OneWay[];
+  readonly grids: readonly Grid[];
+  readonly domain: Domain;
+}
+
+/** Most and fewest cells of a range in the model. */
+const MOST_BINS = 32;
+const FEWEST_BINS = 8;
+
+/**
+ * Bins of a range: a table of b² cells has a noise of ≈ 0.4·σ·b²/n in total variation, and what it cannot resolve is ∝ 1/b; the sum
+ * is smallest near b = (n/0.4σ)^⅓. σ is that of a pair's count where the third sum has two pairs a column.
+ */
+function binsFor({ options, fine }: MarginalsPlan, total: number): number {
+  const deviation = options.noiseMultiplier * Math.sqrt((2 * fine.blocks.length) / PARTS[2]);
+  const bins = Math.round(Math.cbrt(total / (0.4 * deviation)));
+  return Math.min(MOST_BINS, Math.max(FEWEST_BINS, bins));
+}
+
+export function baseOf(plan: MarginalsPlan, first: Sum): Base {
+  const ones = countedIn(first, plan.fine);
+  const fineDomain = domainOf(plan.fine.blocks.map(({ cells }) => cells));
+  const total = Math.max(
+    1,
+    totalOf(
+      fineDomain,
+      ones.map(({ columns, counts, variance }) => ({ attributes: columns, values: counts, variance })),
+    ),
+  );
+  const grids = gridsOf(plan.fine, ones, binsFor(plan, total), COARSE_CELLS);
+  return { total, ones, grids, domain: domainOf(grids.map(({ fullCells }) => fullCells)) };
+}
+
+/** What was counted, as a measurement of the model's cells. */
+function measurementOf(
+  { axes, columns, counts, variance }: Counted,
+  { grids }: Base,
+  sum: Measured,
+): Measurement {
+  const [column] = columns as [number];
+  if (columns.length > 1)
+    return {
+      attributes: columns,
+      values: counts,
+      variance,
+      bins: axes.map((axis, i) => binsOf(axis, grids[columns[i] as number] as Grid, sum)),
+    };
+  // A column on its fine cells: they are added up, and so is their noise.
+  const { full, fullCells } = grids[column] as Grid;
+  const values = new Float64Array(fullCells);
+  const variances = new Float64Array(fullCells);
+  full.forEach((cell, k) => {
+    values[cell] = (values[cell] as number) + (counts[k] as number);
+    variances[cell] = (variances[cell] as number) + variance;
+  });
+  return { attributes: columns, values, variance: variances };
+}
+
+/** The map of an axis from the column's fine cells, as one from its full cells; undefined where they are the same. */
+function binsOf(axis: Axis, { full, fullCells }: Grid, { maps }: Measured): Int32Array | undefined {
+  if ('column' in axis) return undefined;
+  const { cells } = maps[axis.map] as Measured['maps'][number];
+  const bins = new Int32Array(fullCells);
+  full.forEach((cell, k) => {
+    bins[cell] = cells[k] as number;
+  });
+  return bins.every((bin, cell) => bin === cell) ? undefined : bins;
+}
+
+/**
+ * The model of all that was opened so far. `chosen` pairs make its junction tree; what else was counted of columns that a clique
+ * holds together anyway costs nothing to use.
+ */
+export function fitModel(
+  plan: MarginalsPlan,
+  base: Base,
+  sums: readonly Sum[],
+  chosen: readonly Edge[],
+): Estimate {
+  const { iterations, modelCells } = plan.options;
+  const tree = junctionTree(base.domain, edgesOf(chosen), modelCells);
+  const measurements = sums.flatMap((sum) =>
+    countedIn(sum, plan.fine)
+      .filter(({ columns }) => cliqueContaining(tree, columns) !== undefined)
+      .map((counted) => measurementOf(counted, base, sum.measured)),
+  );
+  return estimate(base.domain, measurements, {
+    ...{ total: base.total, maxIterations: iterations },
+    ...{ tolerance: 1e-4, cellLimit: modelCells },
+  });
+}
+
+export type Edge = Pick<ChosenPair, 'a' | 'b'>;
+
+/** Attribute sets for a junction tree: the pairs, and every column. */
+export function edgesOf(chosen: readonly Edge[]): readonly (readonly number[])[] {
+  return chosen.map(({ a, b }) => [a, b]);
+}

@@ -1,0 +1,168 @@
+import { type Base, countedIn, type Edge, edgesOf } from './fitting.js';
+import type { Grid, OneWay } from './grids.js';
+import { type Axis, type Measured, weightsFor } from './measured.js';
+import { marginalOf } from './model/elimination.js';
+import type { Model } from './model/model.js';
+import { cellsOf } from './model/triangulation.js';
+import {
+  type ChosenPair,
+  type Level,
+  mapAt,
+  type Pair,
+  type Room,
+  scoreOf,
+  spanningTree,
+  worthCounting,
+} from './pairs.js';
+import { type MarginalsPlan, PARTS } from './question.js';
+import type { Sum } from './state.js';
+
+/** The first sum: every column on its fine cells. */
+export function allColumns({ fine, scale }: MarginalsPlan): Measured {
+  const weights = weightsFor(
+    fine.blocks.map(({ cells }) => cells),
+    scale,
+  );
+  return {
+    version: 1,
+    maps: [],
+    marginals: fine.blocks.map((_, column) => ({ axes: [{ column }], weight: weights[column] as number })),
+  };
+}
+
+/** The second: every pair of columns on coarse cells. */
+export function allPairs(plan: MarginalsPlan, { grids }: Base): Measured {
+  const pairs: Omit<ChosenPair, 'score'>[] = [];
+  for (let b = 1; b < grids.length; b++)
+    for (let a = 0; a < b; a++) {
+      const cells = (grids[a] as Grid).coarseCells * (grids[b] as Grid).coarseCells;
+      pairs.push({ a, b, levels: ['coarse', 'coarse'], cells });
+    }
+  return measuredPairs(plan, grids, pairs);
+}
+
+/** The third: the strongest tree of pairs, and the label with every column that says something of it. */
+export function treeAndLabel(plan: MarginalsPlan, base: Base, second: Sum): readonly ChosenPair[] {
+  const pairs = scoredPairs(plan, second, (a, b) => independent(base, a, b));
+  const tree = spanningTree(pairs, base.grids.length);
+  const label = plan.context.schema.fields.findIndex((field) => field.label);
+  const ofLabel = pairs.filter((pair) => (pair.a === label || pair.b === label) && !tree.includes(pair));
+  return worthCounting([...byScore(tree), ...byScore(ofLabel)], base.grids, roomOf(plan, base, 2, []));
+}
+
+/** The fourth: the pairs of which the model so far says least well what the second sum counted. */
+export function missedPairs(
+  plan: MarginalsPlan,
+  base: Base,
+  second: Sum,
+  chosen: readonly Edge[],
+  model: Model,
+): readonly ChosenPair[] {
+  const pairs = scoredPairs(plan, second, (a, b) => coarsely(marginalOf(model, [a, b]), base, a, b));
+  return worthCounting(byScore(pairs), base.grids, roomOf(plan, base, 3, chosen));
+}
+
+/**
+ * A sum that found no pair worth counting counts again what is there, since it is paid for: the pairs that were chosen before, or else
+ * every column.
+ */
+export function measuredOrAgain(
+  plan: MarginalsPlan,
+  { grids }: Base,
+  pairs: readonly ChosenPair[],
+  before: Measured | undefined,
+): Measured {
+  if (pairs.length > 0) return measuredPairs(plan, grids, pairs);
+  return before !== undefined && before.maps.length > 0 ? before : allColumns(plan);
+}
+
+export function measuredPairs(
+  { scale }: MarginalsPlan,
+  grids: readonly Grid[],
+  pairs: readonly Omit<ChosenPair, 'score'>[],
+): Measured {
+  const maps: { column: number; cells: readonly number[] }[] = [];
+  const known = new Map<string, number>();
+  const axis = (column: number, level: Level): Axis => {
+    const key = `${column} ${level}`;
+    const map = known.get(key) ?? maps.push({ column, cells: mapAt(grids[column] as Grid, level) }) - 1;
+    known.set(key, map);
+    return { map };
+  };
+  const weights = weightsFor(
+    pairs.map(({ cells }) => cells),
+    scale,
+  );
+  return {
+    version: 1,
+    marginals: pairs.map(({ a, b, levels }, i) => ({
+      axes: [axis(a, levels[0]), axis(b, levels[1])],
+      weight: weights[i] as number,
+    })),
+    maps,
+  };
+}
+
+function scoredPairs(
+  plan: MarginalsPlan,
+  second: Sum,
+  expected: (a: number, b: number) => Float64Array,
+): readonly Pair[] {
+  return countedIn(second, plan.fine).map(({ columns, counts, variance }) => {
+    const [a, b] = columns as [number, number];
+    return { a, b, score: scoreOf(counts, expected(a, b), variance) };
+  });
+}
+
+/** What the coarse counts of two columns would be if the columns knew nothing of each other. */
+function independent({ ones, grids, total }: Base, a: number, b: number): Float64Array {
+  const [left, right] = [a, b].map((column) => coarseCounts(ones[column] as OneWay, grids[column] as Grid));
+  const out = new Float64Array((left as Float64Array).length * (right as Float64Array).length);
+  let i = 0;
+  for (const x of left as Float64Array) for (const y of right as Float64Array) out[i++] = (x * y) / total;
+  return out;
+}
+
+/** Counts on the model's cells of two columns, added up on their coarse ones. */
+function coarsely(counts: Float64Array, { grids }: Base, a: number, b: number): Float64Array {
+  const [left, right] = [grids[a] as Grid, grids[b] as Grid];
+  const [rows, columns] = [left, right].map(coarseOfFull) as [Int32Array, Int32Array];
+  const out = new Float64Array(left.coarseCells * right.coarseCells);
+  for (let x = 0, i = 0; x < left.fullCells; x++)
+    for (let y = 0; y < right.fullCells; y++, i++) {
+      const cell = (rows[x] as number) * right.coarseCells + (columns[y] as number);
+      out[cell] = (out[cell] as number) + (counts[i] as number);
+    }
+  return out;
+}
+
+function coarseOfFull({ full, fullCells, coarse }: Grid): Int32Array {
+  const map = new Int32Array(fullCells);
+  full.forEach((cell, k) => {
+    map[cell] = coarse[k] as number;
+  });
+  return map;
+}
+
+function coarseCounts({ counts }: OneWay, { coarse, coarseCells }: Grid): Float64Array {
+  const out = new Float64Array(coarseCells);
+  coarse.forEach((cell, k) => {
+    out[cell] = (out[cell] as number) + (counts[k] as number);
+  });
+  return out;
+}
+
+function byScore<T extends Pair>(pairs: readonly T[]): readonly T[] {
+  return pairs
+    .filter(({ score }) => score > 0)
+    .toSorted((x, y) => y.score - x.score || x.a - y.a || x.b - y.b);
+}
+
+function roomOf(plan: MarginalsPlan, base: Base, step: number, chosen: readonly Edge[]): Room {
+  const { noiseMultiplier, modelCells } = plan.options;
+  return {
+    deviation: noiseMultiplier / Math.sqrt(PARTS[step] as number),
+    cells: plan.dimensions[step] as number,
+    fits: (pairs) => cellsOf(base.domain, edgesOf([...chosen, ...pairs])) <= modelCells,
+  };
+}
