@@ -10,6 +10,7 @@ import { registerParticipant } from './commands/participant.js';
 import { registerPrivacy } from './commands/privacy.js';
 import { registerRun } from './commands/run.js';
 import { registerSample } from './commands/sample.js';
+import { registerSimulate } from './commands/simulate.js';
 import { EXIT, explain } from './exits.js';
 import { VERSION } from './version.js';
 
@@ -26,6 +27,7 @@ const program = new Command('chorale')
     `
 Examples:
   $ chorale demo                                    eight airlines, one generator, in two minutes
+  $ chorale simulate --schema schema.json --participants 'parts/*.csv' --epsilon 1 --delta 1e-9 --out synthetic.csv
   $ chorale coordinator start --data ./coordinator --federation my-federation
   $ chorale participant init --dir ./north --coordinator http://127.0.0.1:4000 \\
       --federation my-federation --name "North Hospital" --declared-records 12000
@@ -38,6 +40,7 @@ docs/deploy-by-hand.md walks through a real deployment in three terminals.`,
   );
 
 registerDemo(program);
+registerSimulate(program);
 registerCoordinator(program);
 registerParticipant(program);
 registerCohort(program);
