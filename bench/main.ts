@@ -5,6 +5,7 @@ import { benchLearning } from './learning.js';
 import { benchMasks } from './masks.js';
 import { benchNoise } from './noise.js';
 import { benchPrivacy } from './privacy.js';
+import { benchQuality } from './quality.js';
 import { benchSecagg, benchSecaggQuick } from './secagg.js';
 
 /**
@@ -19,6 +20,7 @@ const BENCHES: ReadonlyMap<string, () => AsyncIterable<object>> = new Map([
   ['privacy', benchPrivacy],
   ['learning', benchLearning],
   ['demo', benchDemo],
+  ['quality', benchQuality],
 ]);
 
 /** The sizes are what is measured, so `--quick` leaves out the benches that start nine processes or take minutes. */

@@ -219,7 +219,9 @@ describe('messages by mutation', () => {
     expect((await mutate(bench.server, members[1], 'declineTask', decline, selection)).__typename).toBe(
       'MessageReceipt',
     );
-    expect((await done).declined).toEqual(new Map([[members[1]!.id, { reason: 'over my budget', budget: undefined }]]));
+    expect((await done).declined).toEqual(
+      new Map([[members[1]!.id, { reason: 'over my budget', budget: undefined }]]),
+    );
     expect(await mutate(bench.server, members[0], 'submitMessage', message, selection)).toMatchObject({
       __typename: 'PhaseClosedFailure',
       code: 'PhaseClosed',

@@ -532,16 +532,24 @@ describe('hazard P5: a record that is not finite', () => {
       const batch = batchOf(network, 90);
       const rest = range(90).filter((record) => record !== 40);
       const others = sumOf(network, pick(network, batch, rest), { slots: coins(rest) });
+      // Its slot has a row more, of zeros, and an engine may add rows up in another order for it: float error, for which
+      // the clip norm has this much room.
+      const expectNoMore = (sum: Float64Array): void =>
+        expect(norm(sum.map((value, i) => value - others[i]!))).toBeLessThan(2 ** -10);
       for (const bad of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
         const inputs = batch.inputs.slice();
         inputs[40 * network.inputs + 1] = bad;
-        expect(sumOf(network, { records: 90, inputs }, { slots: coins(range(90)) })).toEqual(others);
+        expectNoMore(sumOf(network, { records: 90, inputs }, { slots: coins(range(90)) }));
         const loss: LossGradient = (output, record, gradient) => {
           pull(output, record, gradient);
           if (record === 40) gradient[0] = bad;
         };
-        expect(sumOf(network, batch, { loss, slots: coins(range(90)) })).toEqual(others);
+        expectNoMore(sumOf(network, batch, { loss, slots: coins(range(90)) }));
       }
+      // Control: the record itself is far above that.
+      expect(
+        norm(sumOf(network, batch, { slots: coins(range(90)) }).map((value, i) => value - others[i]!)),
+      ).toBeGreaterThan(0.1);
     }
   });
 
