@@ -91,7 +91,7 @@ export function deltaChart({ privacy }: ReportData): Markup {
   return chart({ width: 1040, height: 320 }, `δ over ε, for ${counted(shown.length, 'group')} of observers`, {
     grid: { left: 78, right: 208, top: 16, bottom: 50 },
     legend: {
-      ...{ orient: 'vertical', right: 0, top: 16, icon: 'rect', itemWidth: 18, itemHeight: 3 },
+      ...{ orient: 'vertical', left: 818, top: 16, icon: 'rect', itemWidth: 18, itemHeight: 3 },
       ...{ data: shown.map(({ name }) => name), textStyle: { color: COLOURS.ink, fontSize: 13 } },
     },
     xAxis: {
