@@ -6,7 +6,9 @@ import { type CharterFloors, MAX_MEMBERS } from '../secagg/block.js';
 import { hararyPlan } from '../secagg/cohortPlan.js';
 import { graphKindFor, quorumOf, shareThreshold } from '../secagg/graph.js';
 import type { SynthesisContext } from '../synthesis/synthesizer.js';
-import { parseTableSchema } from '../synthesis/table/schema.js';
+import { MOST_HELD_OUT } from '../synthesis/table/holdOutShare.js';
+import { parseTableSchema, type TableSchema } from '../synthesis/table/schema.js';
+import { unconfirmedFields } from '../synthesis/table/unconfirmed.js';
 import { FederationError, refusingInput } from './errors.js';
 
 /**
@@ -46,9 +48,23 @@ const charterShape = z.strictObject({
     orders: z.array(z.int().min(2).max(1024)).min(1).max(16),
   }),
   cohort: z.strictObject({ minSurvivors: z.int().min(3), maxColluders: z.int().min(1) }),
+  /** Share of its records that each member keeps from training, so that quality can be measured; left out: none. */
+  holdOut: z.number().positive().max(MOST_HELD_OUT).optional(),
+  /** What a run has to show before anything of it is given out; left out: nothing. */
+  releaseGates: z
+    .strictObject({
+      /** Of the run's own sums in the ledger, the upper end by the tight accountants. */
+      maxEpsilon: z.number().positive().finite().optional(),
+      /** 1 − mean total variation of pairs of columns, the lower end of its interval. */
+      minFidelity: z.number().min(0).max(1).optional(),
+      /** Of the membership attack, the upper end of its interval. */
+      maxAttackAdvantage: z.number().min(0).max(1).optional(),
+    })
+    .optional(),
 });
 
 export type Charter = z.infer<typeof charterShape>;
+export type ReleaseGates = NonNullable<Charter['releaseGates']>;
 
 /**
  * The fewest members that can open a sum of a full cohort, on the graph that it will have (secagg/graph.ts,
@@ -87,12 +103,26 @@ export function parseCharter(input: unknown): Charter {
     faults.push('two members share a key');
   if (new Set(charter.privacy.orders).size < charter.privacy.orders.length)
     faults.push('an order is named twice');
+  const { minFidelity, maxAttackAdvantage } = charter.releaseGates ?? {};
+  if (charter.holdOut === undefined && (minFidelity ?? maxAttackAdvantage) !== undefined)
+    faults.push('minFidelity and maxAttackAdvantage are measured on held-out records: name a holdOut too');
   const sorted = [...charter.members].sort((a, b) => (a.id < b.id ? -1 : 1));
   if (sorted.some((member, i) => member !== charter.members[i])) faults.push('members must be sorted by id');
   if (faults.length > 0)
     throw new FederationError('InvalidInput', `The charter is not valid: ${faults.join('; ')}.`);
-  refusingInput(() => parseTableSchema(charter.schema));
+  assertConfirmed(refusingInput(() => parseTableSchema(charter.schema)));
   return charter;
+}
+
+/** Hazard P16: a bound or category that was read from somebody's records would be published with the charter. */
+function assertConfirmed(schema: TableSchema): void {
+  const names = unconfirmedFields(schema).map((name) => `"${name}"`);
+  if (names.length > 0)
+    throw new FederationError(
+      'InvalidInput',
+      `The charter is not valid: the schema has bounds or categories that were read from data, of ${names.join(', ')}. ` +
+        'Replace them by what is public knowledge, then delete the fields’ "chorale:unconfirmed" and propose the charter again.',
+    );
 }
 
 /** Parses the signed text itself, and refuses a text that is not its own canonical form. */
@@ -140,6 +170,7 @@ export function synthesisContext(charter: Charter): SynthesisContext {
     schema: parseTableSchema(charter.schema),
     members: charter.members.map(({ id, declaredRecords }) => ({ id, declaredRecords })),
     cohort: cohortOf(charter),
+    ...(charter.holdOut !== undefined && { holdOut: charter.holdOut }),
   };
 }
 
@@ -167,6 +198,23 @@ export function describeCohort(charter: Charter): string {
     `${members} members; ${tolerated}; a sum is opened with at least ${minSurvivors} contributions; ` +
     `privacy holds against the coordinator and any ${maxColluders} member${maxColluders === 1 ? '' : 's'} together.`
   );
+}
+
+/** What is held out and what holds a release back, in words: for whoever makes or signs the charter. */
+export function describeRelease({ holdOut, releaseGates }: Charter): string {
+  const { maxEpsilon, minFidelity, maxAttackAdvantage } = releaseGates ?? {};
+  const gates = [
+    ...(maxEpsilon === undefined ? [] : [`its ε is at most ${maxEpsilon}`]),
+    ...(minFidelity === undefined ? [] : [`its fidelity is measured as at least ${minFidelity}`]),
+    ...(maxAttackAdvantage === undefined
+      ? []
+      : [`an attack is measured to gain at most ${maxAttackAdvantage}`]),
+  ];
+  const kept =
+    holdOut === undefined
+      ? 'no records are held out, so no quality can be measured'
+      : `each member holds ${100 * holdOut} % of its records out, to measure quality on`;
+  return `${kept}; ${gates.length === 0 ? 'a release is given out without conditions' : `a release is given out once ${gates.join(' and ')}`}.`;
 }
 
 export function asJson(charter: Charter): Json {

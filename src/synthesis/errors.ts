@@ -33,7 +33,8 @@ export type InvalidRecordsReason =
   | 'missing-value'
   | 'unknown-category'
   | 'not-of-type'
-  | 'out-of-bounds';
+  | 'out-of-bounds'
+  | 'broken-constraint';
 
 /** A participant's records do not follow the charter's schema. Names line and column, never the value: that is data. */
 export class InvalidRecords extends Error {
@@ -51,6 +52,28 @@ export class InvalidRecords extends Error {
       column === undefined ? '' : `column "${column}"`,
     ];
     super([where.filter((part) => part !== '').join(', '), message].filter((part) => part !== '').join(': '));
+  }
+}
+
+/**
+ * - `malformed`: not a condition, or one that contradicts itself
+ * - `outside-schema`: a column or value that the schema does not have
+ * - `impossible`: the released model has no row like this
+ * - `unsupported`: this kind of synthesizer cannot hold it exactly
+ */
+export type ConditionFault = 'malformed' | 'outside-schema' | 'impossible' | 'unsupported';
+
+/** What rows were asked for cannot be drawn; nothing was. */
+export class InvalidCondition extends Error {
+  readonly code = 'INVALID_CONDITION';
+  override readonly name = 'InvalidCondition';
+  constructor(
+    readonly fault: ConditionFault,
+    /** The column at fault; undefined when it is none alone. */
+    readonly column: string | undefined,
+    message: string,
+  ) {
+    super(column === undefined ? `condition: ${message}` : `condition on "${column}": ${message}`);
   }
 }
 

@@ -116,6 +116,24 @@ describe('a charter', () => {
     expect(attempt).toThrow(reason);
   });
 
+  it('hazard P16: with bounds or categories that were read from data is refused, naming the fields and what to do', () => {
+    const written = SCHEMA as { readonly fields: readonly { readonly name: string }[] };
+    const marked = (...names: readonly string[]) => ({
+      fields: written.fields.map((field) =>
+        names.includes(field.name) ? { ...field, 'chorale:unconfirmed': true } : field,
+      ),
+    });
+    const schemaOf = (json: object) => charterOf({ schema: json as Charter['schema'] });
+    expect(() => parseCharter(schemaOf(marked('a', 'c')))).toThrow(
+      /read from data, of "a", "c"\. Replace them by what is public knowledge, then delete/,
+    );
+    expect(() => readCharter(canonicalJson(schemaOf(marked('b'))))).toThrow(/of "b"\./);
+    expect(() => parseCharter(schemaOf(marked()))).not.toThrow();
+    // The other keys of a schema are part of the charter as they are written.
+    const policy = { ...marked(), 'chorale:outside': 'clamp' };
+    expect(synthesisContext(parseCharter(schemaOf(policy))).schema.outside).toBe('clamp');
+  });
+
   it('tells every fault of the cohort at once', () => {
     expect(() => parseCharter(charterOf({ cohort: { minSurvivors: 5, maxColluders: 4 } }))).toThrow(
       /more than the 4 members; minSurvivors must be at least maxColluders \+ 2 = 6/,

@@ -5,7 +5,8 @@ import { join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InvalidRecords } from '../../src/synthesis/errors.js';
-import { type CsvOptions, readCsv } from '../../src/synthesis/table/csv.js';
+import { type CsvOptions, type MovedCounts, readCsv } from '../../src/synthesis/table/csv.js';
+import { checkCsv } from '../../src/synthesis/table/csvCheck.js';
 import { cellsOf, tableEncoding } from '../../src/synthesis/table/encoding.js';
 import type { RecordSource } from '../../src/synthesis/table/records.js';
 import { parseTableSchema } from '../../src/synthesis/table/schema.js';
@@ -149,6 +150,73 @@ describe('reading CSV', () => {
     // A category is never clamped to another.
     const category = await refusal([MIXED_HEADER, GOOD.replace('red', 'mauve')], { outOfBounds: 'clamp' });
     expect(category.reason).toBe('unknown-category');
+  });
+
+  it('the schema says which fields may be clamped; how many were is told once, to the reader’s own caller', async () => {
+    const json = structuredClone(MIXED_SCHEMA_JSON) as unknown as { fields: Record<string, unknown>[] };
+    const speed = json.fields.find(({ name }) => name === 'speed') as Record<string, unknown>;
+    speed['chorale:outside'] = 'clamp';
+    const schema = parseTableSchema(json);
+    const fast = [MIXED_HEADER, GOOD.replace('120', '999'), GOOD, GOOD.replace('120', '-1')];
+    const told: unknown[] = [];
+    const counted = ({ clamped, repaired }: MovedCounts) => told.push([...clamped], [...repaired]);
+    for (const outOfBounds of ['refuse', undefined] as const) {
+      const options = outOfBounds === undefined ? { counted } : { counted, outOfBounds };
+      await (await readCsv(csv(...fast), schema, options)).close();
+    }
+    expect(told).toEqual([[['speed', 2]], [], [['speed', 2]], []]);
+    const light = readCsv(csv(MIXED_HEADER, GOOD.replace('0.5', '-7')), schema, { counted });
+    await expect(light).rejects.toMatchObject({ reason: 'out-of-bounds', column: 'mass' });
+    expect(told).toHaveLength(4);
+  });
+
+  it('reads datetimes as their bounds are written, in UTC or in local time, and never the one as the other', async () => {
+    const at = (zone: string) => {
+      const constraints = { minimum: `1970-01-01T00:00:00${zone}`, maximum: `1971-01-01T00:00:00${zone}` };
+      return parseTableSchema({ fields: [{ name: 'f', type: 'datetime', constraints }] });
+    };
+    for (const [own, other] of [
+      ['Z', ''],
+      ['', 'Z'],
+    ] as const) {
+      const records = await readCsv(csv('f', `1970-06-01T12:00:00${own}`), at(own));
+      for await (const { rows } of records.sample(1, rngOf(1)))
+        expect(Buffer.from(rows).readDoubleLE()).toBe(Date.UTC(1970, 5, 1, 12) / 1000);
+      const wrong = readCsv(csv('f', `1970-06-01T12:00:00${other}`), at(own));
+      await expect(wrong).rejects.toMatchObject({ reason: 'not-of-type', line: 2, column: 'f' });
+      await expect(readCsv(csv('f', '1970-06-01T12:00:00+02:00'), at(own))).rejects.toThrow(
+        own === 'Z' ? /UTC, ending in Z/ : /local time, without a zone/,
+      );
+    }
+  });
+
+  it('counts every fault of a file without stopping at the first', async () => {
+    const findings = await checkCsv(
+      csv(
+        MIXED_HEADER,
+        GOOD,
+        GOOD.replace('120', '999').replace('0.5', ''),
+        GOOD.replace('120', 'fast'),
+        GOOD.replace('red', 'mauve').replace('120', 'NA'),
+      ),
+      mixedSchema(),
+    );
+    expect(findings.records).toBe(4);
+    expect([...findings.faults].map(([name, counts]) => [name, [...counts]])).toEqual([
+      ['colour', [['unknown-category', 1]]],
+      [
+        'speed',
+        [
+          ['out-of-bounds', 1],
+          ['not-of-type', 1],
+        ],
+      ],
+      ['mass', [['missing-value', 1]]],
+    ]);
+    expect([...findings.missing]).toEqual([['speed', 1]]);
+    await expect(checkCsv(csv(MIXED_HEADER, 'red,true'), mixedSchema())).rejects.toMatchObject({
+      reason: 'cell-count',
+    });
   });
 
   it('refuses other columns when fieldsMatch allows none', async () => {

@@ -102,6 +102,25 @@ describe('table encoding', () => {
     ]);
   });
 
+  it('has finite, increasing edges also where the bounds are almost as far apart as doubles go', () => {
+    for (const [minimum, maximum] of [
+      [-8e307, 8e307],
+      [0, Number.MAX_VALUE],
+      [-Number.MAX_VALUE, 0],
+    ]) {
+      const schema = parseTableSchema({
+        fields: [{ name: 'f', type: 'number', constraints: { required: true, minimum, maximum } }],
+      });
+      const block = tableEncoding(schema).blocks[0] as Block;
+      const edges = block.edges as readonly number[];
+      expect(edges.every(Number.isFinite)).toBe(true);
+      expect(edges.slice(1).filter((edge, i) => !((edges[i] as number) < edge))).toEqual([]);
+      for (let cell = 0; cell < block.cells; cell++)
+        for (const uniform of [0, 0.5, 1 - 2 ** -53])
+          expect(isValid(block.field, decodeCell(block, cell, uniform))).toBe(true);
+    }
+  });
+
   it('hazard D4: refuses a schema that is too wide before any memory is taken', () => {
     const wide = (name: string) => ({
       name,

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { InvalidTableSchema } from '../../src/synthesis/errors.js';
 import { formatCalendar, parseCalendar } from '../../src/synthesis/table/calendar.js';
-import { parseTableSchema, type RangeField } from '../../src/synthesis/table/schema.js';
+import {
+  type CategoricalField,
+  parseTableSchema,
+  type RangeField,
+} from '../../src/synthesis/table/schema.js';
+import { unconfirmedFields, withoutMarks } from '../../src/synthesis/table/unconfirmed.js';
 import { MIXED_SCHEMA_JSON, mixedSchema } from './fixtures.js';
 
 const withField = (field: object) => ({ fields: [field] });
@@ -74,6 +79,21 @@ describe('table schema', () => {
       { name: 'f', type: 'string', constraints: { enum: [''] } },
       /missing value/,
     ],
+    [
+      'bounds of which one is in UTC and the other is not',
+      {
+        name: 'f',
+        type: 'datetime',
+        constraints: { minimum: '2001-01-01T00:00:00Z', maximum: '2002-01-01T00:00:00' },
+      },
+      /both bounds must end in Z/,
+    ],
+    [
+      'a policy for categories outside',
+      { name: 'f', type: 'string', constraints: { enum: ['a'] }, 'chorale:outside': 'clamp' },
+      /chorale:outside/,
+    ],
+    ['a policy that there is not', { name: 'f', type: 'boolean', 'chorale:outside': 'drop' }, /refuse/],
     ['an unknown type', { name: 'f', type: 'geopoint' }, /type/],
     [
       'a constraint that would be ignored',
@@ -101,6 +121,70 @@ describe('table schema', () => {
     expect(error.code).toBe('INVALID_TABLE_SCHEMA');
     expect(error.field).toBe('f');
     expect(error.message).toMatch(message);
+  });
+
+  it('reads protected and unconfirmed fields, policies for values outside, and datetimes in UTC or local time', () => {
+    const bounds = (minimum: string, maximum: string) => ({ constraints: { minimum, maximum } });
+    const schema = parseTableSchema({
+      'chorale:outside': 'clamp',
+      fields: [
+        { name: 'sex', type: 'boolean', 'chorale:protected': true },
+        {
+          name: 'age',
+          type: 'integer',
+          constraints: { minimum: 0, maximum: 99 },
+          'chorale:unconfirmed': true,
+          'chorale:outside': 'refuse',
+        },
+        { name: 'seen', type: 'datetime', ...bounds('1970-01-01T00:00:00Z', '1970-01-02T00:00:01Z') },
+        { name: 'heard', type: 'datetime', ...bounds('1969-12-31T23:59:59', '1970-01-02T00:00:00') },
+      ],
+    });
+    expect(schema.fields.map((field) => field.protected)).toEqual([true, false, false, false]);
+    expect(unconfirmedFields(schema)).toEqual(['age']);
+    expect(schema.outside).toBe('clamp');
+    const [, age, seen, heard] = schema.fields as readonly RangeField[];
+    expect([age?.outside, seen?.outside]).toEqual(['refuse', 'clamp']);
+    expect([seen?.minimum, seen?.maximum, seen?.utc]).toEqual([0, 86_401, true]);
+    expect([heard?.minimum, heard?.utc]).toEqual([-1, false]);
+    expect(unconfirmedFields(parseTableSchema(withoutMarks(schema.json)))).toEqual([]);
+    expect(unconfirmedFields(schema)).toEqual(['age']);
+  });
+
+  it('has no policy of its own unless it says so: values outside are refused', () => {
+    expect(mixedSchema().outside).toBe('refuse');
+    expect(mixedSchema().constraints).toEqual([]);
+    for (const field of mixedSchema().fields)
+      if (field.domain === 'range') expect(field.outside).toBe('refuse');
+  });
+
+  it('reads categories with and without labels as an enum, and refuses them where Table Schema has none', () => {
+    const parsed = (field: object) =>
+      parseTableSchema(withField({ name: 'f', ...field })).fields[0] as CategoricalField;
+    const enumerated = parsed({ type: 'integer', constraints: { enum: [2, 1] } });
+    expect(parsed({ type: 'integer', categories: [2, 1], categoriesOrdered: true })).toEqual(enumerated);
+    const labelled = [{ value: 2, label: 'two' }, { value: 1 }];
+    expect(parsed({ type: 'integer', categories: labelled })).toEqual(enumerated);
+    for (const [field, message] of [
+      [{ type: 'string', categories: ['a'], constraints: { enum: ['a'] } }, /list the values once/],
+      [{ type: 'number', categories: [1] }, /strings and integers/],
+      [{ type: 'string', categories: [1] }, /not of type string/],
+      [{ type: 'boolean', categories: ['a'] }, /strings and integers/],
+      [{ type: 'string', constraints: { enum: ['a'] }, categoriesOrdered: true }, /categoriesOrdered/],
+    ] as const)
+      expect(refusal(withField({ name: 'f', ...field })).message).toMatch(message);
+  });
+
+  it('reads years below 1000 as numbers and with their leading zeros', () => {
+    const year = (constraints: object) =>
+      parseTableSchema(withField({ name: 'f', type: 'year', constraints })).fields[0];
+    expect(year({ minimum: 900, maximum: '0999' })).toMatchObject({ minimum: 900, maximum: 999 });
+    const listed = year({ enum: ['0007', 1066] }) as CategoricalField;
+    expect(listed.categories).toEqual([7, 1066]);
+    expect([...listed.indexOf]).toEqual([
+      ['0007', 0],
+      ['1066', 1],
+    ]);
   });
 
   it('refuses two fields of one name, keys it cannot keep to, and what is no schema', () => {
@@ -131,5 +215,27 @@ describe('calendar', () => {
     expect(formatCalendar('yearmonth', parseCalendar('yearmonth', '0999-12') as number)).toBe('0999-12');
     expect(parseCalendar('yearmonth', '2001-00')).toBeUndefined();
     expect(formatCalendar('year', parseCalendar('year', '1990') as number)).toBe(1990);
+    expect(formatCalendar('year', parseCalendar('year', '0999') as number)).toBe('0999');
   });
+
+  it('reads datetimes with and without Z, and comes back to each second of leap days and year ends', () => {
+    for (const text of ['2000-02-29T23:59:59', '1969-12-31T23:59:59', '0001-01-01T00:00:00']) {
+      const second = parseCalendar('datetime', text) as number;
+      expect(second).toBe(Date.parse(`${text}Z`) / 1000);
+      expect(parseCalendar('datetime', `${text}Z`)).toBe(second);
+      expect(parseCalendar('datetime', `${text}.75Z`)).toBe(second);
+      expect(formatCalendar('datetime', second)).toBe(text);
+    }
+  });
+
+  it.each([
+    '2001-02-29T00:00:00',
+    '2001-01-01T24:00:00',
+    '2001-01-01T00:60:00',
+    '2016-12-31T23:59:60Z',
+    '2001-01-01T00:00:00+02:00',
+    '2001-01-01 00:00:00',
+    '2001-01-01T00:00',
+    '2001-01-01',
+  ])('takes %j for no datetime', (text) => expect(parseCalendar('datetime', text)).toBeUndefined());
 });

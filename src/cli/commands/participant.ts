@@ -62,7 +62,7 @@ Example:
     .requiredOption('--records <csv>', 'this organisation’s records, by the charter’s schema')
     .option(
       '--clamp',
-      'move numbers and dates outside the public bounds onto them, instead of refusing the file',
+      'move what is outside the public bounds or constraints to the nearest within, instead of refusing the file',
     )
     .addHelpText(
       'after',
@@ -81,6 +81,7 @@ that you pinned with "chorale charter sign". Its own record of what was spent is
       const { nodePrimitives } = await import('../../crypto/nodePrimitives.js');
       const { systemRng } = await import('../../crypto/rng.js');
       const { parseTableSchema, readCsv, startEngine } = await import('../../synthesis/index.js');
+      const { movedNotices } = await import('../schema/notices.js');
       const json = isJson(command);
       const notice = (event: string, figures: Readonly<Record<string, string | number>> = {}) => {
         if (json) console.log(JSON.stringify({ event, ...figures }));
@@ -106,6 +107,10 @@ that you pinned with "chorale charter sign". Its own record of what was spent is
             const schema = parseTableSchema(declared);
             return readCsv(options.records, schema, {
               outOfBounds: options.clamp === true ? 'clamp' : 'refuse',
+              // As private as the records: for a person at the terminal, never for a log that others collect.
+              counted: (moved) => {
+                if (process.stderr.isTTY) for (const line of movedNotices(moved, schema)) console.error(line);
+              },
             });
           },
           rng: systemRng(),

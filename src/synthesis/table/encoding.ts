@@ -1,8 +1,8 @@
 import { InvalidTableSchema } from '../errors.js';
-import { formatCalendar } from './calendar.js';
+import { categoryOf, rangeValue } from './codedRow.js';
 import { type RecordLayout, recordLayout } from './layout.js';
 import type { RecordBatch } from './records.js';
-import type { CategoricalField, Field, RangeField, TableSchema } from './schema.js';
+import type { Field, RangeField, TableSchema } from './schema.js';
 
 /** Bins of a range field that says nothing itself: fine enough for a shape, coarse enough to rise above the noise. */
 export const DEFAULT_BINS = 16;
@@ -69,13 +69,19 @@ function binEdges({ type, minimum, maximum, bins }: RangeField): readonly number
   const count = bins ?? DEFAULT_BINS;
   if (type === 'number')
     return Array.from({ length: count + 1 }, (_, k) =>
-      k === count ? maximum : minimum + ((maximum - minimum) * k) / count,
+      k === count ? maximum : minimum + part(maximum - minimum, k, count),
     );
   // Whole values: as equal as whole edges allow, and never more bins than values. The last bin is closed.
   const values = maximum - minimum + 1;
   const whole = Math.min(count, values);
   const edges = Array.from({ length: whole }, (_, k) => minimum + Math.floor((values * k) / whole));
   return [...edges, maximum];
+}
+
+/** range·k/count, also where the product is beyond the doubles. */
+function part(range: number, k: number, count: number): number {
+  const product = range * k;
+  return Number.isFinite(product) ? product / count : range * (k / count);
 }
 
 /** The cell of each field of each record: `count × fields` indices, relative to their blocks. */
@@ -102,7 +108,8 @@ function cellOfCategory(block: Block, category: number): number {
   return Math.min(category, block.cells - 1);
 }
 
-function cellOfNumber(block: Block, edges: readonly number[], value: number): number {
+/** `value` NaN is missing. */
+export function cellOfNumber(block: Block, edges: readonly number[], value: number): number {
   if (Number.isNaN(value)) return block.cells - 1;
   let low = 0;
   let high = edges.length - 2;
@@ -118,15 +125,13 @@ function cellOfNumber(block: Block, edges: readonly number[], value: number): nu
 export function decodeCell(block: Block, cell: number, uniform: number): string | number | boolean | null {
   const { field, edges } = block;
   if (!field.required && cell === block.cells - 1) return null;
-  if (field.domain === 'categories')
-    return (field as CategoricalField).categories[cell] as string | number | boolean;
+  if (field.domain === 'categories') return categoryOf(field, cell);
   const bins = edges as readonly number[];
   const low = bins[cell] as number;
   const high = bins[cell + 1] as number;
   if (field.type === 'number') return withinBin(low + (high - low) * uniform, low, high);
   const values = high - low + (cell === bins.length - 2 ? 1 : 0);
-  const whole = low + Math.floor(values * uniform);
-  return field.type === 'integer' ? whole : formatCalendar(field.type, whole);
+  return rangeValue(field, low + Math.floor(values * uniform));
 }
 
 /** Three digits finer than the bin and no more: a generated 37.281934 would claim a precision that the model has not. */

@@ -1,4 +1,4 @@
-import type { Block, TableEncoding } from '../table/encoding.js';
+import type { Block, TableEncoding } from './encoding.js';
 
 /** One column's noisy counts over its fine cells, in records; the noise's variance is that of one count. */
 export interface OneWay {
@@ -8,6 +8,8 @@ export interface OneWay {
 
 /** Cells of a column in the model, and fewer for pairs of columns; both as the cell that each fine cell is in. */
 export interface Grid {
+  /** A range, whose neighbouring cells are alike; else categories. */
+  readonly ordered: boolean;
   readonly full: readonly number[];
   readonly fullCells: number;
   readonly coarse: readonly number[];
@@ -17,27 +19,30 @@ export interface Grid {
 /** A category below so many standard deviations may as well be nobody's: it is merged with the others. */
 const RARE = 3;
 /** A value with half of a cell's share gets one, where so many standard deviations say that it has. */
-const HEAVY = 5;
+export const HEAVY = 5;
 
 /**
  * Cells by what the first sum shows, and by its noise: categories that do not rise above the noise become one; a range is cut
  * into cells of about equal mass, its heavy values (DESIGN §6: 0, a cap, a round amount) kept apart. `bins`: most
- * cells of a range in the model. Post-processing of noisy counts.
+ * cells of a range in the model; `unmerged`: columns whose categories all keep a cell. Post-processing of noisy counts.
  */
 export function gridsOf(
   fine: TableEncoding,
   ones: readonly OneWay[],
   bins: number,
   coarseCells: number,
+  unmerged: ReadonlySet<number> = new Set(),
 ): readonly Grid[] {
-  return fine.blocks.map((block, column) => gridOf(block, ones[column] as OneWay, bins, coarseCells));
+  return fine.blocks.map((block, column) =>
+    gridOf(block, ones[column] as OneWay, bins, coarseCells, unmerged.has(column) ? 0 : RARE),
+  );
 }
 
-function gridOf(block: Block, { counts, variance }: OneWay, bins: number, most: number): Grid {
+function gridOf(block: Block, { counts, variance }: OneWay, bins: number, most: number, rare: number): Grid {
   const missing = block.field.required ? undefined : block.cells - 1;
   const full =
     block.edges === undefined
-      ? withoutRare(counts, RARE * Math.sqrt(variance), missing)
+      ? withoutRare(counts, rare === 0 ? -Infinity : rare * Math.sqrt(variance), missing)
       : equalMass(counts, bins, HEAVY * Math.sqrt(variance), missing);
   const fullCells = cellsIn(full);
   const merged = new Float64Array(fullCells);
@@ -50,7 +55,7 @@ function gridOf(block: Block, { counts, variance }: OneWay, bins: number, most: 
       ? merged.map((_, cell) => cell)
       : equalMass(merged, most, Number.POSITIVE_INFINITY, missingCell);
   const coarse = full.map((cell) => few[cell] as number);
-  return { full, fullCells, coarse, coarseCells: cellsIn(coarse) };
+  return { ordered: block.edges !== undefined, full, fullCells, coarse, coarseCells: cellsIn(coarse) };
 }
 
 /** The likely ones each a cell, and one for all the others. */
