@@ -7,10 +7,11 @@ import type { ApiPorts } from './context.js';
 import { type Scopes, scopesOf } from './identity.js';
 import { SAMPLE_ROWS } from './limits.js';
 import { Problem } from './problem.js';
-import { assertSeed, columnsOf, tableSchemaOf } from './samples.js';
+import { assertSeed, columnsOf, conditionsIn, tableSchemaOf } from './samples.js';
 
 /** One model or several, joined by '+': a round's models in one request. */
 const MODELS = /^\/models\/([0-9a-f]{64}(?:\+[0-9a-f]{64}){0,7})$/;
+const RELEASE = /^\/releases\/([0-9a-f]{64})$/;
 const SAMPLES = /^\/samples\/([A-Za-z0-9_-]{1,64})\.csv$/;
 
 async function assertScope(
@@ -67,7 +68,42 @@ export async function handleModels(
   response.end();
 }
 
-/** GET /samples/<run>.csv?rows=&seed=: RFC 4180 with a header, streamed at the reader's speed. Missing values are empty. */
+/**
+ * GET /releases/<sha-256>: what a run published, content-addressed, hence immutable: with the run's charter and options it gives the
+ * same rows anywhere.
+ */
+export async function handleReleases(
+  request: IncomingMessage,
+  response: ServerResponse,
+  url: URL,
+  ports: ApiPorts,
+): Promise<void> {
+  await assertScope(request, url, ports, 'application');
+  const digest = RELEASE.exec(url.pathname)?.[1];
+  const run =
+    digest === undefined
+      ? null
+      : await ports.prisma.run.findFirst({ where: { releaseDigest: digest }, select: { id: true } });
+  if (run === null)
+    throw new Problem(404, 'NotFound', 'Releases are at /releases/<sha-256>, the `releaseDigest` of a run.');
+  // Asked for even if the caller has it: a release may be held back later.
+  const bytes = await ports.service.samples.release(run.id);
+  const etag = `"${digest}"`;
+  const headers = { etag, 'cache-control': 'private, no-cache' };
+  if (request.headers['if-none-match'] === etag) {
+    response.writeHead(304, headers).end();
+    return;
+  }
+  response.writeHead(200, {
+    ...headers,
+    'content-type': 'application/octet-stream',
+    'content-length': bytes.length,
+    'content-disposition': `attachment; filename="${digest}.release"`,
+  });
+  response.end(bytes);
+}
+
+/** GET /samples/<run>.csv?rows=&seed=&where=&balance=: RFC 4180 with a header, streamed at the reader's speed. Missing values are empty. */
 export async function handleSamplesCsv(
   request: IncomingMessage,
   response: ServerResponse,
@@ -85,8 +121,9 @@ export async function handleSamplesCsv(
     });
   const seed = url.searchParams.get('seed') ?? '0';
   assertSeed(seed);
+  const conditions = conditionsIn(url.searchParams);
   const columns = columnsOf(await tableSchemaOf(ports.prisma, run));
-  const source = await ports.service.samples.rows(run, { seed, offset: 0, count: rows });
+  const source = await ports.service.samples.rows(run, { seed, offset: 0, count: rows, ...conditions });
   response.writeHead(200, {
     'content-type': 'text/csv; charset=utf-8; header=present',
     'content-disposition': `attachment; filename="${run}.csv"`,

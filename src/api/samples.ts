@@ -1,31 +1,39 @@
-import type { Json } from '../crypto/canonical.js';
-import { FederationError } from '../federation/errors.js';
+import { canonicalDigest, type Json } from '../crypto/canonical.js';
+import { FederationError, refusingInput } from '../federation/errors.js';
 import type { PrismaClient } from '../store/generated/client.js';
+import { conditionsOf, isConditional, readConditions } from '../synthesis/conditions.js';
+import type { SampleConditions } from '../synthesis/synthesizer.js';
 import { SAMPLE_ROWS, SEED_CHARACTERS } from './limits.js';
 
-/** Where a page of samples begins, bound to its run and seed so that pages of two tables never mix. */
-export interface SampleCursor {
+/** What rows are asked for, but for how many. */
+export interface SampleOrder extends SampleConditions {
   readonly run: string;
   readonly seed: string;
-  readonly offset: number;
 }
 
-export function encodeCursor({ run, seed, offset }: SampleCursor): string {
-  return Buffer.from(JSON.stringify([run, seed, offset])).toString('base64url');
+/** Where a page of samples begins, bound to the whole order, so that pages of two tables never mix. */
+export function encodeCursor(order: SampleOrder, offset: number): string {
+  return Buffer.from(JSON.stringify([...boundTo(order), offset])).toString('base64url');
 }
 
-/** The offset behind a cursor; throws InvalidInput for another run's, another seed's, or anything else. */
-export function decodeCursor(cursor: string, { run, seed }: Omit<SampleCursor, 'offset'>): number {
+/** The offset behind a cursor; throws InvalidInput for another run's, seed's or condition's, or anything else. */
+export function decodeCursor(cursor: string, order: SampleOrder): number {
   try {
-    const [ownRun, ownSeed, offset] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
-    if (ownRun === run && ownSeed === seed && isOffset(offset)) return offset;
+    const parts = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as unknown[];
+    const offset = parts.pop();
+    if (JSON.stringify(parts) === JSON.stringify(boundTo(order)) && isOffset(offset)) return offset;
   } catch {
     // Falls through: not a cursor at all.
   }
   throw new FederationError(
     'InvalidInput',
-    'The cursor does not belong to this run and seed: start again without `after`.',
+    'The cursor does not belong to this run, seed, where and balance: start again without `after`.',
   );
+}
+
+function boundTo(order: SampleOrder): readonly string[] {
+  const conditions = isConditional(order) ? canonicalDigest(conditionsOf(order) as unknown as Json) : '';
+  return [order.run, order.seed, conditions];
 }
 
 function isOffset(value: unknown): value is number {
@@ -35,6 +43,20 @@ function isOffset(value: unknown): value is number {
 export function assertSeed(seed: string): void {
   if (seed.length < 1 || seed.length > SEED_CHARACTERS)
     throw new FederationError('InvalidInput', `A seed has 1 to ${SEED_CHARACTERS} characters.`);
+}
+
+/** Conditions as URL parameters: each the JSON that GraphQL's argument would be, but `where` an object by column. */
+export function conditionsIn(parameters: URLSearchParams): SampleConditions {
+  const read = (name: 'where' | 'balance'): Record<string, unknown> => {
+    const text = parameters.get(name);
+    if (text === null) return {};
+    try {
+      return { [name]: JSON.parse(text) as unknown };
+    } catch (cause) {
+      throw new FederationError('InvalidInput', `${name} must be JSON.`, {}, { cause });
+    }
+  };
+  return refusingInput(() => readConditions({ ...read('where'), ...read('balance') }));
 }
 
 /** The Table Schema of the run's charter. */

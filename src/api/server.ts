@@ -2,7 +2,7 @@ import { createServer as createHttpServer, type IncomingMessage, type ServerResp
 import type { AddressInfo } from 'node:net';
 import { contentLength } from './body.js';
 import type { ApiPorts } from './context.js';
-import { handleModels, handleSamplesCsv } from './downloads.js';
+import { handleModels, handleReleases, handleSamplesCsv } from './downloads.js';
 import { createGraphqlHandler } from './graphql.js';
 import { createIdentities } from './identity.js';
 import { REQUEST_TIMEOUT_MS } from './limits.js';
@@ -44,6 +44,7 @@ export async function createServer(options: ServerOptions): Promise<ApiServer> {
     if (url.pathname === '/graphql') return graphql(request, response, url);
     if (url.pathname.startsWith('/uploads/')) return handleUpload(request, response, url, ports);
     if (url.pathname.startsWith('/models/')) return handleModels(request, response, url, ports);
+    if (url.pathname.startsWith('/releases/')) return handleReleases(request, response, url, ports);
     if (url.pathname.startsWith('/samples/')) return handleSamplesCsv(request, response, url, ports);
     if (url.pathname === '/health') {
       response.writeHead(200, { 'content-type': 'application/json', 'cache-control': 'no-store' });

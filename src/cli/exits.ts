@@ -37,6 +37,7 @@ const EXPECTED = new Set([
   'EngineUnavailable',
   'EvaluationError',
   'FederationError',
+  'InvalidCondition',
   'InvalidOptions',
   'InvalidRecords',
   'InvalidTableSchema',

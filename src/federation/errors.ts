@@ -13,7 +13,8 @@ export type FailureCode =
   | 'MessageRejected'
   | 'BudgetExceeded'
   | 'QuorumNotReached'
-  | 'ReleaseNotReady';
+  | 'ReleaseNotReady'
+  | 'ReleaseGated';
 
 /** Says what was wrong and what to do. `details` holds public figures only, never a secret, vector or row. */
 export class FederationError extends Error {
@@ -29,15 +30,26 @@ export class FederationError extends Error {
 }
 
 /** Errors by which the inner rooms refuse somebody's input: a schema, options, a noise that fits no grid. */
-const INPUT_ERRORS = new Set(['InvalidOptions', 'InvalidTableSchema', 'PrivacyError', 'QueryRefused']);
+const INPUT_ERRORS = new Set([
+  'InvalidCondition',
+  'InvalidOptions',
+  'InvalidTableSchema',
+  'PrivacyError',
+  'QueryRefused',
+]);
 
 /** Runs a check of an inner room; its refusal becomes InvalidInput, with its own words. */
 export function refusingInput<T>(check: () => T): T {
   try {
     return check();
   } catch (cause) {
-    if (cause instanceof Error && INPUT_ERRORS.has(cause.name))
-      throw new FederationError('InvalidInput', cause.message, {}, { cause });
-    throw cause;
+    throw asRefusal(cause);
   }
+}
+
+/** What an inner room threw, as InvalidInput where it refuses an input. */
+export function asRefusal(cause: unknown): unknown {
+  return cause instanceof Error && INPUT_ERRORS.has(cause.name)
+    ? new FederationError('InvalidInput', cause.message, {}, { cause })
+    : cause;
 }

@@ -3,7 +3,10 @@ import type { PrivacyInterval } from '../privacy/accountants/pld/interval.js';
 import type { ObserverView } from '../privacy/observerViews.js';
 import type { SumQuery } from '../privacy/sumQuery.js';
 import type { EpsilonViews } from '../privacy/views.js';
-import type { Row } from '../synthesis/synthesizer.js';
+import type { QualityReport } from '../synthesis/quality/report.js';
+import type { Row, SampleConditions } from '../synthesis/synthesizer.js';
+import type { ReleaseGates } from './charter.js';
+import type { GateResult } from './gates.js';
 import type {
   AccessTokenRecord,
   BudgetStatement,
@@ -24,6 +27,7 @@ export interface CoordinatorService {
   readonly exchange: Exchange;
   readonly compliance: Compliance;
   readonly samples: Samples;
+  readonly quality: Quality;
 }
 
 export interface Enrolment {
@@ -63,6 +67,9 @@ export interface CharterInput {
   readonly orders: readonly number[];
   readonly minSurvivors: number;
   readonly maxColluders: number;
+  /** Share of its records that each member keeps from training, at most a half; left out: none. */
+  readonly holdOut?: number;
+  readonly releaseGates?: ReleaseGates;
 }
 
 export interface Runs {
@@ -241,10 +248,31 @@ export interface RunPreview {
   };
 }
 
+export interface Quality {
+  /** What the federation measured of a run on its held-out records. Throws NotFound, and ReleaseNotReady where nothing was measured. */
+  report(runId: string): Promise<RunQuality>;
+  /** The gates of the run's charter and how the run stands before them; none: nothing holds it back. Throws NotFound. */
+  gates(runId: string): Promise<readonly GateResult[]>;
+}
+
+export interface RunQuality {
+  readonly runId: string;
+  /** The run that measured it. */
+  readonly qualityRunId: string;
+  /** What the measurement alone cost, at the charter's δ, against coordinator + maxColluders: upper end by the tight accountants. */
+  readonly epsilon: number;
+  readonly report: QualityReport;
+}
+
 export interface Samples {
-  /** Row i depends on (release, seed, i) alone. Throws ReleaseNotReady, NotFound, InvalidInput. */
+  /**
+   * Row i depends on (release, seed, conditions, i) alone. Throws ReleaseNotReady, ReleaseGated, NotFound, and InvalidInput, also for conditions
+   * that no row meets, before there is a first row.
+   */
   rows(
     runId: string,
-    request: { readonly seed: string; readonly offset: number; readonly count: number },
+    request: SampleConditions & { readonly seed: string; readonly offset: number; readonly count: number },
   ): Promise<AsyncIterable<Row>>;
+  /** The published artefact itself; its SHA-256 is the run's `releaseDigest`. Throws ReleaseNotReady, ReleaseGated, NotFound. */
+  release(runId: string): Promise<Uint8Array>;
 }

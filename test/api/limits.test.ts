@@ -24,6 +24,9 @@ beforeAll(async () => {
       async rows() {
         throw new TypeError('the sampler met a bug');
       },
+      async release() {
+        throw new TypeError('the sampler met a bug');
+      },
     },
     compliance: {
       ...service.compliance,

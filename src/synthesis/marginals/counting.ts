@@ -3,13 +3,13 @@ import type { SumQuery } from '../../privacy/sumQuery.js';
 import { seededRng } from '../randomness.js';
 import type { Models } from '../synthesizer.js';
 import { cellsOf, type TableEncoding } from '../table/encoding.js';
+import { fineCells } from '../table/fineCells.js';
 import type { RecordSource } from '../table/records.js';
-import { fineCells } from './fineCells.js';
 import { columnOf, type Measured, sizeOf } from './measured.js';
 import { readQuestion } from './question.js';
 
 /** Marginals as index arithmetic: cell = offset + Σ stride · places[fine cell of the column]. */
-interface Counter {
+export interface Counter {
   readonly offset: number;
   readonly weight: number;
   readonly axes: readonly {
@@ -33,19 +33,28 @@ export async function contribute(
   // One seed before a record is touched, as every synthesizer takes it, though all records are counted.
   const coins = seededRng(rng(32), 'marginals/sampling');
   for await (const batch of records.sample(query.samplingRate, coins)) {
-    const cells = cellsOf(fine, batch);
-    for (const { offset, weight, axes } of counters)
-      for (let record = 0; record < batch.count; record++) {
-        let place = offset;
-        for (const { column, stride, places } of axes)
-          place += stride * (places[cells[record * columns + column] as number] as number);
-        sum[place] = (sum[place] as number) + weight;
-      }
+    addCounts(counters, cellsOf(fine, batch), columns, sum);
   }
   return sum;
 }
 
-function countersOf(measured: Measured, fine: TableEncoding): readonly Counter[] {
+/** Adds every marginal's weight to the cell of each record. `cells`: of `columns` columns, one record after the other. */
+export function addCounts(
+  counters: readonly Counter[],
+  cells: Uint16Array,
+  columns: number,
+  sum: Float64Array,
+): void {
+  for (const { offset, weight, axes } of counters)
+    for (let record = 0; record < cells.length; record += columns) {
+      let place = offset;
+      for (const { column, stride, places } of axes)
+        place += stride * (places[cells[record + column] as number] as number);
+      sum[place] = (sum[place] as number) + weight;
+    }
+}
+
+export function countersOf(measured: Measured, fine: TableEncoding): readonly Counter[] {
   let offset = 0;
   // Once a map, not once a marginal: a document of a few bytes more could ask for a gigabyte.
   const maps = measured.maps.map((map) => Uint16Array.from(map.cells));

@@ -1,14 +1,16 @@
 import type { TableEncoding } from '../table/encoding.js';
-import { type Grid, gridsOf, type OneWay } from './grids.js';
+import { type Grid, gridsOf, type OneWay } from '../table/grids.js';
 import { type Axis, cellsOfMarginal, columnOf, type Measured } from './measured.js';
 import { type Domain, domainOf } from './model/domain.js';
 import { type Estimate, estimate } from './model/estimation.js';
 import { cliqueContaining, junctionTree } from './model/junctionTree.js';
 import type { Measurement } from './model/measurements.js';
+import type { StructuralZeros } from './model/model.js';
 import { totalOf } from './model/total.js';
 import type { ChosenPair } from './pairs.js';
-import { COARSE_CELLS, type MarginalsPlan, PARTS } from './question.js';
+import { COARSE_CELLS, type MarginalsPlan, MOST_BINS, PARTS } from './question.js';
 import type { Sum } from './state.js';
+import { structureOf, unmergedColumns } from './structure.js';
 
 /** One marginal of an opened sum, in records. */
 export interface Counted {
@@ -40,10 +42,11 @@ export interface Base {
   readonly ones: readonly OneWay[];
   readonly grids: readonly Grid[];
   readonly domain: Domain;
+  /** Of the schema's constraints: what no row may be in. */
+  readonly structuralZeros: readonly StructuralZeros[];
 }
 
-/** Most and fewest cells of a range in the model. */
-const MOST_BINS = 32;
+/** Fewest cells of a range in the model. */
 const FEWEST_BINS = 8;
 
 /**
@@ -56,7 +59,18 @@ function binsFor({ options, fine }: MarginalsPlan, total: number): number {
   return Math.min(MOST_BINS, Math.max(FEWEST_BINS, bins));
 }
 
+/** Every later sum asks for it again. */
+const bases = new WeakMap<Sum, { readonly plan: MarginalsPlan; readonly base: Base }>();
+
 export function baseOf(plan: MarginalsPlan, first: Sum): Base {
+  const kept = bases.get(first);
+  if (kept?.plan === plan) return kept.base;
+  const base = newBase(plan, first);
+  bases.set(first, { plan, base });
+  return base;
+}
+
+function newBase(plan: MarginalsPlan, first: Sum): Base {
   const ones = countedIn(first, plan.fine);
   const fineDomain = domainOf(plan.fine.blocks.map(({ cells }) => cells));
   const total = Math.max(
@@ -66,8 +80,17 @@ export function baseOf(plan: MarginalsPlan, first: Sum): Base {
       ones.map(({ columns, counts, variance }) => ({ attributes: columns, values: counts, variance })),
     ),
   );
-  const grids = gridsOf(plan.fine, ones, binsFor(plan, total), COARSE_CELLS);
-  return { total, ones, grids, domain: domainOf(grids.map(({ fullCells }) => fullCells)) };
+  const unmerged = unmergedColumns(plan.context.schema);
+  const grids = gridsOf(plan.fine, ones, binsFor(plan, total), COARSE_CELLS, unmerged);
+  const { structuralZeros } = structureOf(
+    plan.fine,
+    grids.map(({ full, fullCells }) => ({
+      ...{ cellOf: full, cells: fullCells },
+      shares: new Float64Array(full.length),
+    })),
+  );
+  const domain = domainOf(grids.map(({ fullCells }) => fullCells));
+  return { total, ones, grids, domain, structuralZeros };
 }
 
 /** What was counted, as a measurement of the model's cells. */
@@ -117,21 +140,28 @@ export function fitModel(
   chosen: readonly Edge[],
 ): Estimate {
   const { iterations, modelCells } = plan.options;
-  const tree = junctionTree(base.domain, edgesOf(chosen), modelCells);
+  const tree = junctionTree(base.domain, cliquesOf(base, chosen), modelCells);
   const measurements = sums.flatMap((sum) =>
     countedIn(sum, plan.fine)
       .filter(({ columns }) => cliqueContaining(tree, columns) !== undefined)
       .map((counted) => measurementOf(counted, base, sum.measured)),
   );
+  // Σ (μ − y)²/2σ² over k cells varies by √(2/k) of itself: a fit that is better by less than that is no better than the noise can tell,
+  // and would only follow it further.
+  const cells = measurements.reduce((sum, { values }) => sum + values.length, 0);
   return estimate(base.domain, measurements, {
     ...{ total: base.total, maxIterations: iterations },
-    ...{ tolerance: 1e-4, cellLimit: modelCells },
+    ...{ tolerance: Math.sqrt(2 / cells), cellLimit: modelCells },
+    structuralZeros: base.structuralZeros,
   });
 }
 
 export type Edge = Pick<ChosenPair, 'a' | 'b'>;
 
-/** Attribute sets for a junction tree: the pairs, and every column. */
-export function edgesOf(chosen: readonly Edge[]): readonly (readonly number[])[] {
-  return chosen.map(({ a, b }) => [a, b]);
+/** Attribute sets for a junction tree: the pairs, and what the constraints hold together. */
+export function cliquesOf(
+  { structuralZeros }: Base,
+  chosen: readonly Edge[],
+): readonly (readonly number[])[] {
+  return [...chosen.map(({ a, b }) => [a, b]), ...structuralZeros.map(({ attributes }) => attributes)];
 }

@@ -3,6 +3,7 @@ import { parseRational, toNumber } from '../../privacy/rational.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
 import { InvalidOptions } from '../errors.js';
 import type { NoisySum, PlannedCost, Step, Synthesizer } from '../synthesizer.js';
+import { completeRelease } from './completion.js';
 import { contribute } from './counting.js';
 import { baseOf, type Edge, fitModel } from './fitting.js';
 import { cellsOfMarginal, columnOf, encodeMeasured } from './measured.js';
@@ -16,7 +17,8 @@ import {
   measuredReference,
   SUMS,
 } from './question.js';
-import { encodeRelease, sampleRelease } from './release.js';
+import { encodeRelease } from './release.js';
+import { sampleRelease } from './sampling.js';
 import { decodeState, encodeState, type MarginalsState, type Sum } from './state.js';
 
 /**
@@ -71,7 +73,9 @@ export const marginalsSynthesizer: Synthesizer<MarginalsOptions, MarginalsState>
     return state.release;
   },
 
+  conditional: true,
   sample: sampleRelease,
+  complete: completeRelease,
 
   progress({ sums, plan }) {
     return { step: sums.length, steps: plan.dimensions.length, pairs: edgesIn(sums).length };
@@ -102,7 +106,8 @@ function following(state: MarginalsState): MarginalsState {
     return { ...state, next: measuredOrAgain(plan, base, treeAndLabel(plan, base, second), undefined) };
   const edges = edgesIn(sums);
   const { model } = fitModel(plan, base, sums, edges);
-  if (sums.length === SUMS) return { ...state, next: undefined, release: encodeRelease(model, base) };
+  if (sums.length === SUMS)
+    return { ...state, next: undefined, release: encodeRelease(model, base, plan.fine) };
   const missed = missedPairs(plan, base, second, edges, model);
   return { ...state, next: measuredOrAgain(plan, base, missed, sums[2]?.measured) };
 }

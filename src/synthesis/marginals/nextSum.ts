@@ -1,5 +1,5 @@
-import { type Base, countedIn, type Edge, edgesOf } from './fitting.js';
-import type { Grid, OneWay } from './grids.js';
+import type { Grid, OneWay } from '../table/grids.js';
+import { type Base, cliquesOf, countedIn, type Edge } from './fitting.js';
 import { type Axis, type Measured, weightsFor } from './measured.js';
 import { marginalOf } from './model/elimination.js';
 import type { Model } from './model/model.js';
@@ -163,6 +163,6 @@ function roomOf(plan: MarginalsPlan, base: Base, step: number, chosen: readonly 
   return {
     deviation: noiseMultiplier / Math.sqrt(PARTS[step] as number),
     cells: plan.dimensions[step] as number,
-    fits: (pairs) => cellsOf(base.domain, edgesOf([...chosen, ...pairs])) <= modelCells,
+    fits: (pairs) => cellsOf(base.domain, cliquesOf(base, [...chosen, ...pairs])) <= modelCells,
   };
 }

@@ -1,4 +1,4 @@
-import type { Grid } from './grids.js';
+import type { Grid } from '../table/grids.js';
 
 /** Two columns, a < b, and what the coarse counts say of them. */
 export interface Pair {
@@ -55,8 +55,8 @@ export interface Room {
 /**
  * Of `candidates`, in this order, those that are worth a part of one sum. With weights ∝ cells^⅓ (measured.ts) a marginal of c
  * cells has deviation σ·√(Σ cells^⅔)/c^⅓ in each, so each pair that is added makes all others noisier. A pair is taken if that
- * is outweighed: if Σ (score − noise) over the chosen ones grows by it. It is counted as finely as its signal
- * carries: on the finest of the four choices of levels whose noise stays below its score.
+ * is outweighed: if Σ (score − noise) over the chosen ones grows by it. Of the four choices of levels it is counted on the one where
+ * what it shows, less the noise, is most, if that noise stays below its score.
  */
 export function worthCounting(
   candidates: readonly Pair[],
@@ -66,10 +66,11 @@ export function worthCounting(
   let chosen: readonly ChosenPair[] = [];
   for (const pair of candidates) {
     const before = worthOf(chosen, room.deviation);
-    const added = finest(pair, grids, (cells) => {
+    const added = clearest(pair, grids, (cells) => {
       const more = [...chosen, { ...pair, cells }];
-      const noise = noiseOf(cells, room.deviation, normOf(more));
-      return cellsIn(more) <= room.cells && noise <= pair.score;
+      return cellsIn(more) <= room.cells
+        ? noiseOf(cells, room.deviation, normOf(more))
+        : Number.POSITIVE_INFINITY;
     });
     if (added === undefined) continue;
     const more = [...chosen, added];
@@ -95,8 +96,12 @@ function cellsIn(chosen: readonly Counted[]): number {
   return chosen.reduce((sum, { cells }) => sum + cells, 0);
 }
 
-/** What the fit leaves of a marginal's noise: counts are never negative, and columns agree with what else is known of them. */
-const DENOISED = 0.7;
+/**
+ * What the fit leaves of a marginal's noise: counts are never negative, and columns agree with what else is known of them. Of a least
+ * squares fit whose residual is the part r of what noise alone would make, the noise that stays has the part √(1 − r); with r ≈ 0.65,
+ * which a fit shows of itself whatever the table (Estimate.objective), that is 0.6.
+ */
+const DENOISED = 0.6;
 
 /** Expected L1 norm of the noise of a marginal, after the fit. */
 function noiseOf(cells: number, deviation: number, norm: number): number {
@@ -110,17 +115,32 @@ const LEVELS: readonly (readonly [Level, Level])[] = [
   ['coarse', 'coarse'],
 ];
 
-function finest(
+function clearest(
   pair: Pair,
   grids: readonly Grid[],
-  isWorth: (cells: number) => boolean,
+  noiseIn: (cells: number) => number,
 ): ChosenPair | undefined {
+  const [left, right] = [grids[pair.a] as Grid, grids[pair.b] as Grid];
   let best: ChosenPair | undefined;
+  let most = Number.NEGATIVE_INFINITY;
   for (const levels of LEVELS) {
-    const cells = sizeAt(grids[pair.a] as Grid, levels[0]) * sizeAt(grids[pair.b] as Grid, levels[1]);
-    if (isWorth(cells) && (best === undefined || cells > best.cells)) best = { ...pair, levels, cells };
+    const cells = sizeAt(left, levels[0]) * sizeAt(right, levels[1]);
+    const noise = noiseIn(cells);
+    const shown = pair.score * (1 - lostAt(left, levels[0]) - lostAt(right, levels[1])) - noise;
+    if (noise > pair.score || shown <= most) continue;
+    best = { ...pair, levels, cells };
+    most = shown;
   }
   return best;
+}
+
+/**
+ * Part of a dependence that a column's coarse cells don't show: of a range what so many cells cannot resolve, ∝ 1/cells; of categories,
+ * which are merged in the order of the schema and not by likeness, the part of them that lose their own cell.
+ */
+function lostAt({ ordered, fullCells, coarseCells }: Grid, level: Level): number {
+  if (level === 'full') return 0;
+  return ordered ? 1 / coarseCells - 1 / fullCells : 1 - coarseCells / fullCells;
 }
 
 export function sizeAt(grid: Grid, level: Level): number {

@@ -6,9 +6,10 @@ import type { SumQuery } from '../../privacy/sumQuery.js';
 import { InvalidOptions, MalformedBytes } from '../errors.js';
 import type { Models, SynthesisContext } from '../synthesizer.js';
 import type { TableEncoding } from '../table/encoding.js';
-import { fineCells } from './fineCells.js';
+import { fineCells } from '../table/fineCells.js';
 import { cellsOfMarginal, decodeMeasured, MAX_SCALE, type Measured } from './measured.js';
 import type { MarginalsOptions } from './options.js';
+import { assertFits } from './structure.js';
 
 export const MARGINAL_COUNTS = 'marginals/counts';
 export const MEASURED = 'measured';
@@ -23,6 +24,8 @@ export const SUMS = PARTS.length;
 
 /** Most cells of a column in the second sum, and in the model. */
 export const COARSE_CELLS = 8;
+/** Most cells of a range in the model. */
+export const MOST_BINS = 32;
 /** So many columns the junction tree can hold. */
 export const MAX_COLUMNS = 64;
 /** Room of the third and the fourth sum, a column; and every column on its fine cells fits. */
@@ -47,8 +50,7 @@ export function marginalsPlan(context: SynthesisContext, options: MarginalsOptio
       `marginals takes tables of 2 to ${MAX_COLUMNS} columns, this schema has ${columns}; leave columns out`,
     );
   const fine = fineCells(context.schema);
-  if (options.modelCells < fine.width)
-    throw new InvalidOptions('modelCells', `must be ${fine.width} at least, the cells of all columns`);
+  assertFits(fine, options, MOST_BINS);
   const coarse = fine.blocks.map(({ cells }) => Math.min(cells, COARSE_CELLS));
   let pairs = 0;
   for (let a = 0; a < columns; a++)
@@ -58,7 +60,7 @@ export function marginalsPlan(context: SynthesisContext, options: MarginalsOptio
 }
 
 /** Twice what a member has declared, a power of two: what its counts are clamped to. */
-function mostRecords({ members }: SynthesisContext): number {
+export function mostRecords({ members }: SynthesisContext): number {
   const largest = Math.max(...members.map((member) => member.declaredRecords));
   return 2 ** Math.ceil(Math.log2(2 * Math.max(1, largest)));
 }
@@ -67,7 +69,7 @@ function mostRecords({ members }: SynthesisContext): number {
  * The finer the weights the better; but the counts of all members, times it, have to fit into the ring. Every pair of columns can
  * have a weight of 1.
  */
-function scaleOf(context: SynthesisContext): number {
+export function scaleOf(context: SynthesisContext): number {
   const columns = context.schema.fields.length;
   const room = 2 ** 29 / (mostRecords(context) * context.members.length);
   const least = 2 ** Math.ceil(Math.log2(Math.max(32, Math.sqrt((columns * (columns - 1)) / 2))));

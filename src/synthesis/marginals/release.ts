@@ -1,25 +1,18 @@
 import { z } from 'zod';
 import { canonicalJson } from '../../crypto/canonical.js';
-import type { Rng } from '../../crypto/rng.js';
-import { InvalidOptions, MalformedBytes } from '../errors.js';
-import { seededRng, uniforms } from '../randomness.js';
-import type { Row, SampleRequest, SynthesisContext } from '../synthesizer.js';
-import { type Block, decodeCell, type TableEncoding } from '../table/encoding.js';
-import { fineCells } from './fineCells.js';
+import { MalformedBytes } from '../errors.js';
+import type { Block, TableEncoding } from '../table/encoding.js';
+import { fineCells } from '../table/fineCells.js';
+import type { TableSchema } from '../table/schema.js';
+import { settledCounts } from '../table/settledCounts.js';
 import type { Base } from './fitting.js';
 import { domainOf } from './model/domain.js';
 import { InvalidModelInput, ModelTooLarge } from './model/errors.js';
 import { type Factor, type Model, modelOf } from './model/model.js';
-import { type SamplingPlan, samplingPlan } from './model/sampling.js';
 import type { MarginalsOptions } from './options.js';
-import { drawBlock, stratified } from './rowBlock.js';
 import { bytesOf, doublesOf } from './state.js';
-
-/**
- * Rows are drawn in blocks with a stream of their own each, so that any page can be had without those before it. Within a block they
- * are stratified (rowBlock.ts): the larger it is, the closer its tables are to the model's.
- */
-const BLOCK_ROWS = 16_384;
+import { structureOf } from './structure.js';
+import type { ColumnCells, Unit } from './units.js';
 
 const MAGIC = 'chorale/marginals release';
 const VERSION = 1;
@@ -38,7 +31,12 @@ const headerJson = z.strictObject({
  * A line of JSON, then the log-potentials of its factors, then for each column the noisy counts of its fine cells, none below zero
  * (float64, little endian). All of it is made of opened sums.
  */
-export function encodeRelease({ factors, total }: Model, { ones, grids }: Base): Uint8Array {
+export function encodeRelease(
+  { factors, total }: Model,
+  { ones, grids }: Base,
+  { blocks }: TableEncoding,
+): Uint8Array {
+  const counts = ones.map((one, column) => settledCounts(blocks[column] as Block, one));
   const header = canonicalJson({
     magic: MAGIC,
     version: VERSION,
@@ -51,7 +49,7 @@ export function encodeRelease({ factors, total }: Model, { ones, grids }: Base):
   });
   const parts = [
     ...factors.map(({ logPotentials }) => bytesOf(logPotentials)),
-    ...ones.map(({ counts }) => bytesOf(counts.map((count) => Math.max(0, count)))),
+    ...counts.map((own) => bytesOf(own.map((count) => Math.max(0, count)))),
   ];
   const text = new TextEncoder().encode(`${header}\n`);
   const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, text.length));
@@ -64,19 +62,22 @@ export function encodeRelease({ factors, total }: Model, { ones, grids }: Base):
   return bytes;
 }
 
-/** What rows are drawn from. */
-interface Generator {
+/** What rows are drawn from: a model of cells, and how values are drawn within them. */
+export interface Generator {
   readonly fine: TableEncoding;
-  readonly plan: SamplingPlan;
-  /** Of each column and model cell: its fine cells and their cumulated shares. */
-  readonly within: readonly (readonly {
-    readonly cells: readonly number[];
-    readonly shares: Float64Array;
-  }[])[];
+  readonly model: Model;
+  readonly columns: readonly ColumnCells[];
+  /** Each column is in one. */
+  readonly units: readonly Unit[];
 }
 
 /** @throws MalformedBytes when the release is not of this schema and these options. */
-function decodeRelease(fine: TableEncoding, { modelCells }: MarginalsOptions, bytes: Uint8Array): Generator {
+export function decodeRelease(
+  schema: TableSchema,
+  { modelCells }: MarginalsOptions,
+  bytes: Uint8Array,
+): Generator {
+  const fine = fineCells(schema);
   const end = bytes.indexOf(0x0a);
   const header = headerOf(bytes.subarray(0, Math.max(0, end)));
   const fits =
@@ -97,12 +98,18 @@ function decodeRelease(fine: TableEncoding, { modelCells }: MarginalsOptions, by
     attributes,
     logPotentials: doubles(cells),
   }));
-  const within = header.columns.map((cells) => shares(cells, doubles(cells.length)));
+  const columns = header.columns.map((cells) => {
+    const counts = doubles(cells.length);
+    if (!counts.every((count) => count >= 0 && Number.isFinite(count)))
+      throw new MalformedBytes('the release has counts that are none');
+    return columnCells(cells, counts);
+  });
   if (offset !== bytes.length) throw new MalformedBytes('the release is too long');
   try {
-    const domain = domainOf(within.map((cells) => cells.length));
-    const model = modelOf(domain, factors, { total: header.total, cellLimit: modelCells });
-    return { fine, plan: samplingPlan(model), within };
+    const domain = domainOf(columns.map(({ cells }) => cells));
+    const { units, structuralZeros } = structureOf(fine, columns);
+    const limits = { total: header.total, structuralZeros, cellLimit: modelCells };
+    return { fine, model: modelOf(domain, factors, limits), columns, units };
   } catch (cause) {
     if (!(cause instanceof InvalidModelInput || cause instanceof ModelTooLarge)) throw cause;
     throw new MalformedBytes('the release has no model of this schema and these options', { cause });
@@ -118,87 +125,18 @@ function headerOf(bytes: Uint8Array): z.infer<typeof headerJson> | undefined {
 }
 
 /** Where no count is left of a cell, its fine cells share alike. */
-function shares(cellOf: readonly number[], counts: Float64Array) {
-  const groups: number[][] = [];
+function columnCells(cellOf: readonly number[], counts: Float64Array): ColumnCells {
+  const cells = Math.max(...cellOf) + 1;
+  const totals = new Float64Array(cells);
+  const sizes = new Float64Array(cells);
   cellOf.forEach((cell, k) => {
-    groups[cell] = [...(groups[cell] ?? []), k];
+    totals[cell] = (totals[cell] as number) + (counts[k] as number);
+    sizes[cell] = (sizes[cell] as number) + 1;
   });
-  return groups.map((cells) => {
-    const total = cells.reduce((sum, k) => sum + (counts[k] as number), 0);
-    let below = 0;
-    const cumulated = cells.map((k, i) => {
-      below += total > 0 ? (counts[k] as number) / total : 1 / cells.length;
-      return i === cells.length - 1 ? 1 : below;
-    });
-    return { cells, shares: Float64Array.from(cumulated) };
-  });
-}
-
-const generators = new WeakMap<Uint8Array, Generator>();
-
-/**
- * Row i depends on the release, the seed and i alone: the first of a page may cost a whole block.
- * @throws MalformedBytes when the release is not of this schema and these options.
- */
-export async function* sampleRelease(
-  { schema }: SynthesisContext,
-  options: MarginalsOptions,
-  release: Uint8Array,
-  { seed, offset, count }: SampleRequest,
-): AsyncGenerator<Row> {
-  if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(count) || offset < 0 || count < 0)
-    throw new InvalidOptions('sample', 'offset and count must be whole numbers from 0');
-  const kept = generators.get(release);
-  const generator = kept?.fine.schema === schema ? kept : decodeRelease(fineCells(schema), options, release);
-  generators.set(release, generator);
-  const end = offset + count;
-  for (let block = Math.floor(offset / BLOCK_ROWS); block * BLOCK_ROWS < end; block++) {
-    const first = block * BLOCK_ROWS;
-    yield* rowsOfBlock(
-      generator,
-      seed,
-      block,
-      Math.max(0, offset - first),
-      Math.min(BLOCK_ROWS, end - first),
-    );
-  }
-}
-
-function* rowsOfBlock(
-  { fine, plan, within }: Generator,
-  seed: Uint8Array,
-  block: number,
-  from: number,
-  to: number,
-): globalThis.Generator<Row> {
-  const rng = (part: string) => seededRng(seed, `marginals/sample/${block}/${part}`);
-  const columns = fine.blocks.length;
-  const cells = drawBlock(plan, BLOCK_ROWS, rng('cells'));
-  const fines = fineCellsOf(within, cells, rng('fine cells'));
-  const values = uniforms(rng('values'), BLOCK_ROWS * columns);
-  for (let row = from; row < to; row++)
-    yield Object.fromEntries(
-      fine.blocks.map((item: Block, column) => {
-        const place = row * columns + column;
-        return [item.field.name, decodeCell(item, fines[place] as number, values[place] as number)];
-      }),
-    );
-}
-
-/** Of each cell of each row one of its fine cells, as many of each as its share says. */
-function fineCellsOf(within: Generator['within'], cells: Uint16Array, rng: Rng): Uint16Array {
-  const columns = within.length;
-  const rows = cells.length / columns;
-  const out = new Uint16Array(cells.length);
-  within.forEach((groups, column) => {
-    const own = Int32Array.from({ length: rows }, (_, row) => cells[row * columns + column] as number);
-    const strata = stratified(own, rng);
-    for (let row = 0; row < rows; row++) {
-      const { cells: choice, shares: below } = groups[own[row] as number] as (typeof groups)[number];
-      let k = 0;
-      while ((strata[row] as number) >= (below[k] as number) && k < choice.length - 1) k++;
-      out[row * columns + column] = choice[k] as number;
-    }
-  });
-  return out;
+  const shares = Float64Array.from(cellOf, (cell, k) =>
+    (totals[cell] as number) > 0
+      ? (counts[k] as number) / (totals[cell] as number)
+      : 1 / (sizes[cell] as number),
+  );
+  return { cellOf, cells, shares };
 }

@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { drawRecords, sourceOf } from '../../../src/evaluation/audit/inventedRecords.js';
 import type { SumQuery } from '../../../src/privacy/sumQuery.js';
 import { contribute } from '../../../src/synthesis/marginals/counting.js';
-import { fineCells } from '../../../src/synthesis/marginals/fineCells.js';
 import { type Axis, encodeMeasured, type Measured } from '../../../src/synthesis/marginals/measured.js';
 import { parseMarginalsOptions } from '../../../src/synthesis/marginals/options.js';
 import {
@@ -11,6 +10,7 @@ import {
   marginalsPlan,
   measuredReference,
 } from '../../../src/synthesis/marginals/question.js';
+import { fineCells } from '../../../src/synthesis/table/fineCells.js';
 import { MISSING_CATEGORY } from '../../../src/synthesis/table/layout.js';
 import { mixedSchema, rngOf, smallContext } from '../fixtures.js';
 import { drawsOf } from './modelByBruteForce.js';

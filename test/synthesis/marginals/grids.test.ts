@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fineCells } from '../../../src/synthesis/marginals/fineCells.js';
-import { type Grid, gridsOf } from '../../../src/synthesis/marginals/grids.js';
+import { fineCells } from '../../../src/synthesis/table/fineCells.js';
+import { type Grid, gridsOf } from '../../../src/synthesis/table/grids.js';
 import { parseTableSchema } from '../../../src/synthesis/table/schema.js';
 import { rngOf } from '../fixtures.js';
 import { drawsOf } from './modelByBruteForce.js';
@@ -157,7 +157,7 @@ describe('the cells of a column in the model', () => {
 
   it('of a single category, or of a range of two values, are there', () => {
     const single = gridOf({ kind: 'categories', values: 1, required: true }, [-4], 32, 8);
-    expect(single).toEqual({ full: [0], fullCells: 1, coarse: [0], coarseCells: 1 });
+    expect(single).toEqual({ ordered: false, full: [0], fullCells: 1, coarse: [0], coarseCells: 1 });
     expect(gridOf({ kind: 'range', values: 2, required: true }, [100, 100], 32, 8).fullCells).toBe(2);
   });
 });

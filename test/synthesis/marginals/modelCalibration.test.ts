@@ -108,19 +108,33 @@ describe('belief propagation', () => {
     }
   });
 
-  it('conditions on allowed values as the table does', () => {
+  it('conditions on what is known of values and of pairs of them as the table does', () => {
     for (const { domain, factors } of cases) {
       const model = modelOf(domain, factors, { total: TOTAL });
-      const evidence = domain.sizes.flatMap((size, attribute) => {
-        const allowed = Array.from({ length: size }, (_, v) => v).filter(() => draws.integer(3) > 0);
-        return allowed.length > 0 && draws.integer(2) === 0 ? [{ attribute, allowed }] : [];
+      const known = [...domain.sizes.keys()].map((attribute) => [attribute]);
+      known.push(...factors.map(({ attributes }) => [...attributes]));
+      const evidence = known.flatMap((attributes) => {
+        const cells = attributes.reduce((product, a) => product * (domain.sizes[a] as number), 1);
+        const weights = Array.from({ length: cells }, () => draws.integer(4) / 3);
+        weights[draws.integer(cells)] = 1;
+        return draws.integer(3) === 0 ? [{ attributes, weights }] : [];
       });
       const { joint } = jointOf(domain, factors);
       const agreeing = joint.map((p, cell) => {
         const row = valuesOf(domain.sizes, cell);
-        return evidence.every(({ attribute, allowed }) => allowed.includes(row[attribute] as number)) ? p : 0;
+        return evidence.reduce((product, { attributes, weights }) => {
+          const place = attributes.reduce(
+            (at, a) => at * (domain.sizes[a] as number) + (row[a] as number),
+            0,
+          );
+          return product * (weights[place] as number);
+        }, p);
       });
       const mass = agreeing.reduce((a, b) => a + b, 0);
+      if (mass === 0) {
+        expect(() => condition(model, evidence)).toThrow(ImpossibleEvidence);
+        continue;
+      }
       const conditioned = condition(model, evidence);
       for (const { attributes, values } of cliqueMarginals(conditioned))
         expect(
@@ -142,9 +156,14 @@ describe('belief propagation', () => {
     const structuralZeros = [{ attributes: [0, 1], cells: Int32Array.from([1, 0, 1, 1]) }];
     const model = modelOf(domain, [], { total, structuralZeros });
     expect([...marginalOf(model, [0])]).toEqual([TOTAL, 0]);
-    expect(() => condition(model, [{ attribute: 0, allowed: [1] }])).toThrow(ImpossibleEvidence);
-    expect(() => condition(model, [{ attribute: 0, allowed: [] }])).toThrow(ImpossibleEvidence);
-    expect(() => condition(model, [{ attribute: 0, allowed: [2] }])).toThrow(InvalidModelInput);
+    const on = (weights: readonly number[]) => () => condition(model, [{ attributes: [0], weights }]);
+    for (const weights of [
+      [0, 1],
+      [0, 0],
+    ])
+      expect(on(weights)).toThrow(ImpossibleEvidence);
+    for (const weights of [[1], [1, 1, 1], [1, -1], [1, Number.NaN], [1, Infinity]])
+      expect(on(weights)).toThrow(InvalidModelInput);
     const nothing = [{ attributes: [0], cells: Int32Array.from([0, 1]) }];
     expect(() => modelOf(domain, [], { total, structuralZeros: nothing })).toThrow(/leave no cell/);
     const stray = [{ attributes: [0], cells: Int32Array.from([2]) }];

@@ -96,8 +96,11 @@ describe('sampling', () => {
   it('draws from the model given allowed values', () => {
     for (const model of Object.values(MODELS)) {
       const evidence = [
-        { attribute: 1, allowed: [1, 2] },
-        { attribute: 4, allowed: [0] },
+        { attributes: [1], weights: domain.sizes[1] === 3 ? [0, 1, 1] : [0, 1] },
+        {
+          attributes: [4],
+          weights: Array.from({ length: domain.sizes[4] as number }, (_, v) => Number(v === 0)),
+        },
       ];
       const conditioned = condition(model, evidence);
       const plan = samplingPlan(conditioned);
@@ -212,7 +215,7 @@ describe('sampling given values', () => {
   });
 
   it('respects evidence for all rows under the values of each', () => {
-    const conditioned = condition(MODELS['a star'] as Model, [{ attribute: 3, allowed: [0, 2] }]);
+    const conditioned = condition(MODELS['a star'] as Model, [{ attributes: [3], weights: [1, 0, 1] }]);
     const plan = conditionalPlan(conditioned, [0]);
     const rows = sampleRowsGiven(plan, new Uint16Array(ROWS).fill(1), uniforms(rngOf(17), ROWS * plan.draws));
     expect(pValueOf(rows, jointGiven(conditioned, [0], [1]))).toBeGreaterThan(FALSE_ALARM);

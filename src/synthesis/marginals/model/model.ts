@@ -116,33 +116,36 @@ function barring(domain: Domain, { attributes, cells }: StructuralZeros): Factor
   return { attributes, logPotentials };
 }
 
-/** Values that an attribute may have. */
+/** What is known of a row: for each cell of a marginal how likely it is there, up to a constant; 0 forbids the cell. */
 export interface Evidence {
-  readonly attribute: number;
-  readonly allowed: readonly number[];
+  readonly attributes: readonly number[];
+  /** Row-major over the attributes, none below 0. */
+  readonly weights: ArrayLike<number>;
 }
 
 /**
- * The model given that each attribute of the evidence has one of its allowed values: what is not allowed becomes a
- * structural zero, so this is exact. One calibration.
- * @throws ImpossibleEvidence, InvalidModelInput
+ * The model given what is known (virtual evidence: Pearl 1988, section 2.2.2; a value that must be so has the weight 1 and all
+ * others 0): the weights become factors, so this is exact. One calibration.
+ * @throws ImpossibleEvidence
+ * @throws InvalidModelInput when no clique holds the attributes, or the weights are none.
  */
 export function condition(model: Model, evidence: readonly Evidence[]): Model {
-  const { domain } = model.tree;
-  const barred = evidence.map(({ attribute, allowed }) => {
-    checkAttributes(domain, [attribute], 'evidence');
-    const size = domain.sizes[attribute] as number;
-    const stray = allowed.find((value) => !Number.isInteger(value) || value < 0 || value >= size);
-    if (stray !== undefined)
-      throw new InvalidModelInput('evidence', `attribute ${attribute} has ${size} values, ${stray} is none`);
-    if (allowed.length === 0) throw new ImpossibleEvidence(undefined);
-    const values = new Set(allowed);
-    const cells = Int32Array.from(Array.from({ length: size }, (_, v) => v).filter((v) => !values.has(v)));
-    return { attributes: [attribute], cells };
+  const { tree, total } = model;
+  const known = evidence.map(({ attributes, weights }): Factor => {
+    checkAttributes(tree.domain, attributes, 'evidence');
+    const logPotentials = Float64Array.from(weights, Math.log);
+    if (logPotentials.length !== cellsIn(tree.domain, attributes) || logPotentials.some(isNoWeight))
+      throw new InvalidModelInput(
+        'evidence',
+        `attributes ${attributes.join(', ')} need a weight from 0 for each of their cells`,
+      );
+    return { attributes, logPotentials };
   });
-  const structuralZeros = [...model.structuralZeros, ...barred];
-  const calibration = emptyCalibration(model.tree);
-  const potentials = potentialsOf(model.tree, model.factors, structuralZeros);
-  if (!calibrate(model.tree, potentials, model.total, calibration)) throw new ImpossibleEvidence(undefined);
-  return { ...model, structuralZeros, calibration };
+  const factors = [...model.factors, ...known];
+  const calibration = emptyCalibration(tree);
+  if (!calibrate(tree, potentialsOf(tree, factors, model.structuralZeros), total, calibration))
+    throw new ImpossibleEvidence(undefined);
+  return { ...model, factors, calibration };
 }
+
+const isNoWeight = (log: number): boolean => Number.isNaN(log) || log === Infinity;
