@@ -5,12 +5,13 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** A table and ε, as the judge's README has yardsticks for. */
+/** A synthesizer, a table and ε, as the judge's README has yardsticks for. */
 const SETS = [
-  { data: 'adult', epsilon: 1 },
-  { data: 'adult', epsilon: 3 },
-  { data: 'acs_national2019', epsilon: 1 },
-  { data: 'acs_national2019', epsilon: 3 },
+  { synthesizer: 'marginals', data: 'adult', epsilon: 1 },
+  { synthesizer: 'marginals', data: 'adult', epsilon: 3 },
+  { synthesizer: 'marginals', data: 'acs_national2019', epsilon: 1 },
+  { synthesizer: 'marginals', data: 'acs_national2019', epsilon: 3 },
+  { synthesizer: 'gan', data: 'adult', epsilon: 3 },
 ] as const;
 const SPLITS = ['iid', 'noniid'] as const;
 const DELTA = 1e-9;
@@ -27,7 +28,7 @@ interface Verdict {
 }
 
 /**
- * Quality of `marginals` by an independent judge that shares no code with this project: `chorale simulate` with five participants and
+ * Quality of `marginals` and `gan` by an independent judge that shares no code with this project: `chorale simulate` with five participants and
  * secure sums, then the judge on what it wrote; the mean of three seeds. The judge's folder is CHORALE_JUDGE (../shared/judge
  * if left out), and its Python, which needs numpy, pandas and scikit-learn, is CHORALE_JUDGE_PYTHON.
  */
@@ -43,17 +44,17 @@ export async function* benchQuality(): AsyncIterable<object> {
     };
   const folder = await mkdtemp(join(tmpdir(), 'chorale-quality-'));
   try {
-    for (const { data, epsilon } of SETS) {
+    for (const { synthesizer, data, epsilon } of SETS) {
       const set = join(folder, data);
       if (!existsSync(set)) await prepare(python, judge, data, set);
       for (const split of SPLITS) {
         const runs: (Verdict & { readonly seconds: number })[] = [];
         for (let seed = 1; seed <= SEEDS; seed++)
-          runs.push(await measure({ python, judge, set, split, epsilon, seed }));
+          runs.push(await measure({ python, judge, set, synthesizer, split, epsilon, seed }));
         const mean = (of: (run: Verdict & { readonly seconds: number }) => number): number =>
           Number((runs.reduce((sum, one) => sum + of(one), 0) / runs.length).toFixed(4));
         yield {
-          ...{ bench: 'quality', synthesizer: 'marginals', data, split, epsilon, delta: DELTA, seeds: SEEDS },
+          ...{ bench: 'quality', synthesizer, data, split, epsilon, delta: DELTA, seeds: SEEDS },
           ...{ tvd1: mean((one) => one.tvd1), tvd2: mean((one) => one.tvd2), tvd3: mean((one) => one.tvd3) },
           ...{ auc: mean((one) => one.auc), invalidRows: mean((one) => one.bad) },
           leaks: runs.filter((one) => one.leak).length,
@@ -76,11 +77,12 @@ async function measure(one: {
   readonly python: string;
   readonly judge: string;
   readonly set: string;
+  readonly synthesizer: string;
   readonly split: string;
   readonly epsilon: number;
   readonly seed: number;
 }): Promise<Verdict & { readonly seconds: number }> {
-  const { python, judge, set, split, epsilon, seed } = one;
+  const { python, judge, set, synthesizer, split, epsilon, seed } = one;
   const main = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));
   const out = join(set, 'synthetic.csv');
   const report = join(set, 'report.json');
@@ -88,7 +90,7 @@ async function measure(one: {
   const started = performance.now();
   await wanted(process.execPath, [
     ...[main, '--json', 'simulate', '--schema', join(set, 'table.json')],
-    ...['--participants', join(set, 'participants', split, '*.csv'), '--synthesizer', 'marginals'],
+    ...['--participants', join(set, 'participants', split, '*.csv'), '--synthesizer', synthesizer],
     ...['--epsilon', String(epsilon), '--delta', String(DELTA), '--rows', String(train)],
     ...['--seed', String(seed), '--out', out],
   ]);

@@ -5,8 +5,7 @@ import type { Primitives } from '../../src/crypto/primitives.js';
 import type { Rng } from '../../src/crypto/rng.js';
 import { type Charter, cohortOf, floorsOf } from '../../src/federation/charter.js';
 import type { Task } from '../../src/federation/service.js';
-import { sampleDiscreteGaussian } from '../../src/privacy/noise/discreteGaussian.js';
-import { addShare, eventOf, quantize } from '../../src/privacy/quantization.js';
+import { addShare, drawShare, eventOf, quantize } from '../../src/privacy/quantization.js';
 import type { ModelReference, SumQuery } from '../../src/privacy/sumQuery.js';
 import type { BlockConfig } from '../../src/secagg/block.js';
 import type { Outbound } from '../../src/secagg/client/outbound.js';
@@ -155,7 +154,7 @@ export function createSession(ports: SessionPorts): Session {
     // Everything is checked, and then paid for, before the records are looked at.
     const event = current.check(query, task.step);
     assertMayMask(party, member, context);
-    const noise = sampleDiscreteGaussian(query.encoding.shareVariance, query.dimension, rng);
+    const noise = drawShare(query, rng);
     const given = await fetchModels(query);
     const key = { blockId: task.blockId, slot: task.slot, roundId: task.roundId };
     spending.charge({ ...key, event, orders: current.orders });

@@ -79,8 +79,8 @@ function underPlan(
 }
 
 /**
- * Queries of the plan, in its order, until the next would be over the limit. A plan of one event may go on past its own
- * length: so many rounds are left for that noise; any other ends where it ends.
+ * Queries of the plan, in its order, until the next would be over the limit. A plan that is one event, or ends in one that is repeated,
+ * may go on past its own length: so many rounds are left for that noise; any other ends where it ends.
  */
 function affordableSteps(
   plan: readonly PlannedCost[],
@@ -90,19 +90,20 @@ function affordableSteps(
   const limits = limitUnits(limit);
   let spent = [...standing];
   let steps = 0;
-  for (const { event, count } of plan) {
+  for (const [i, { event, count }] of plan.entries()) {
+    const goesOn = i === plan.length - 1 && (i === 0 || count > 1);
     const cost = costUnits(event, limit.orders);
-    const room = cost.map((unit, i) =>
-      unit >= INFINITE_UNITS || spent[i]! > limits[i]!
+    const room = cost.map((unit, order) =>
+      unit >= INFINITE_UNITS || spent[order]! > limits[order]!
         ? 0n
-        : (limits[i]! - spent[i]!) / (unit > 0n ? unit : 1n),
+        : (limits[order]! - spent[order]!) / (unit > 0n ? unit : 1n),
     );
     const most = room.reduce((a, b) => (b > a ? b : a), 0n);
-    const bound = plan.length === 1 ? BigInt(Number.MAX_SAFE_INTEGER) : BigInt(count);
+    const bound = goesOn ? BigInt(Number.MAX_SAFE_INTEGER) : BigInt(count);
     const taken = most < bound ? most : bound;
     steps += Number(taken);
     if (taken < BigInt(count)) return steps;
-    spent = spent.map((unit, i) => unit + cost[i]! * taken);
+    spent = spent.map((unit, order) => unit + cost[order]! * taken);
   }
   return steps;
 }

@@ -1,11 +1,14 @@
+import type { Rng } from '../crypto/rng.js';
 import { BRIDGE_VARIANCE, SHARE_VARIANCE_FLOOR } from './accountants/bridge.js';
 import { PrivacyError } from './errors.js';
 import {
   distributedDiscreteGaussianEvent,
+  localDpSgdEvent,
   type PrivacyEvent,
   poissonSampledEvent,
   type Rational,
 } from './events.js';
+import { sampleDiscreteGaussian } from './noise/discreteGaussian.js';
 import { fraction, parseRational, toNumber, toRational } from './rational.js';
 import { MAX_MODULUS_BITS, modulusBitsNeeded, UP } from './ring.js';
 import { knobsInWords, knobsThatFit } from './ringKnobs.js';
@@ -196,11 +199,54 @@ export function isGrid(grid: number): boolean {
   );
 }
 
+export interface LocalEncodingRequest {
+  readonly dimension: number;
+  /** Real units: every participant clamps each coordinate of its vector to ± this. */
+  readonly range: number;
+  /** Real units per ring step, a power of two. */
+  readonly grid: number;
+  /** Most contributions that one sum may have. */
+  readonly members: number;
+}
+
+/**
+ * The ring for vectors that have all of their noise already (`localNoise`): rounding and clamping them is post-processing, so the grid
+ * is a matter of precision alone. Throws `PrivacyError`: `argument-invalid`, or `encoding-refused` where the ring would need more
+ * than 32 bits.
+ */
+export function planLocalEncoding({ dimension, range, grid, members }: LocalEncodingRequest): SumEncoding {
+  requirePositive('range', range);
+  if (!isGrid(grid) || !Number.isSafeInteger(members) || members < 1)
+    throw new PrivacyError(
+      'argument-invalid',
+      `the grid must be a power of two from 2^-60 to 2^60, got ${grid}; members a positive integer, got ${members}`,
+    );
+  const maxCoordinate = Math.ceil(range / grid);
+  const shareVariance = { numerator: '0', denominator: '1' };
+  const modulusBits = modulusBitsNeeded({ maxCoordinate, shareVariance }, members, dimension);
+  if (!(modulusBits <= MAX_MODULUS_BITS))
+    throw new PrivacyError(
+      'encoding-refused',
+      `the ring would need ${modulusBits} bits, more than ${MAX_MODULUS_BITS}: take a coarser grid or a smaller range`,
+      { modulusBits },
+    );
+  return { grid, rounding: 'nearest', maxCoordinate, modulusBits, shareVariance };
+}
+
+/** One participant's share of noise for its vector, ring steps: none where the vector has its noise already. */
+export function drawShare({ localNoise, encoding, dimension }: SumQuery, rng: Rng): Int32Array {
+  if (localNoise !== undefined) return new Int32Array(dimension);
+  return sampleDiscreteGaussian(encoding.shareVariance, dimension, rng);
+}
+
 /**
  * What the answer costs with `contributors` vectors in the sum, against the coordinator and the cohort's colluders. Reserve
- * with contributors = minSurvivors, commit with the number that survived.
+ * with contributors = minSurvivors, commit with the number that survived. With local noise it is one participant's own DP-SGD, whoever
+ * else contributes and whoever looks: a record is in the vector of one of them, and the rest is post-processing.
  */
 export function eventOf(query: SumQuery, contributors: number, cohort: Cohort): PrivacyEvent {
+  if (query.localNoise !== undefined)
+    return localDpSgdEvent({ ...query.localNoise, samplingRate: query.samplingRate });
   const event = distributedDiscreteGaussianEvent({
     contributors,
     colluders: cohort.maxColluders,

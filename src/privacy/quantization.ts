@@ -1,7 +1,7 @@
 import { PrivacyError } from './errors.js';
 import type { SumQuery } from './sumQuery.js';
 
-export { eventOf, integerSensitivity, planEncoding } from './encoding.js';
+export { drawShare, eventOf, integerSensitivity, planEncoding, planLocalEncoding } from './encoding.js';
 export { checkQuery } from './queryCheck.js';
 
 /**

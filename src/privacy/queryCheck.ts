@@ -30,6 +30,9 @@ const sumQuery = z.strictObject({
     modulusBits: z.int().min(MIN_MODULUS_BITS).max(MAX_MODULUS_BITS),
     shareVariance: z.custom<Rational>((value) => isRational(value) && !value.numerator.startsWith('-')),
   }),
+  localNoise: z
+    .strictObject({ noiseMultiplier: positive, steps: z.int().min(1).max(1_000_000) })
+    .exactOptional(),
   models: z
     .array(
       z.strictObject({
@@ -81,13 +84,33 @@ function readQuery(query: unknown): ReturnType<typeof sumQuery.safeParse> {
 }
 
 function checkEncoding(query: SumQuery, members: number): void {
-  const { dimension, l2Sensitivity, encoding } = query;
+  const { dimension, encoding, localNoise } = query;
   if (!isGrid(encoding.grid)) {
     throw new QueryRefused(
       'grid-not-a-power-of-two',
       `the grid must be a power of two from 2^-60 to 2^60, got ${encoding.grid}`,
     );
   }
+  const { n } = parseRational(encoding.shareVariance);
+  if (localNoise === undefined) checkShares(query);
+  else if (n !== 0n)
+    throw new QueryRefused(
+      'query-malformed',
+      'a vector with local noise has all of its noise: a share beside it would be charged for nothing',
+      { field: 'encoding.shareVariance' },
+    );
+  const modulusBits = modulusBitsNeeded(encoding, members, dimension);
+  if (!(encoding.modulusBits >= modulusBits)) {
+    throw new QueryRefused(
+      'modulus-too-small',
+      `${members} clamped vectors and their noise need a ring of ${modulusBits} bits, the query has ${encoding.modulusBits}`,
+      { modulusBits },
+    );
+  }
+}
+
+/** That a sum's noise is what its cost assumes: on this grid, and in every share. */
+function checkShares({ dimension, l2Sensitivity, encoding }: SumQuery): void {
   const inflation = inflationOf(encoding.rounding, dimension, encoding.grid, l2Sensitivity);
   if (!(inflation <= MAX_INFLATION)) {
     throw new QueryRefused(
@@ -101,14 +124,6 @@ function checkEncoding(query: SumQuery, members: number): void {
     throw new QueryRefused(
       'share-variance-below-floor',
       `a share's variance must be at least ${SHARE_VARIANCE_FLOOR} ring steps², or its cost is not proved`,
-    );
-  }
-  const modulusBits = modulusBitsNeeded(encoding, members, dimension);
-  if (!(encoding.modulusBits >= modulusBits)) {
-    throw new QueryRefused(
-      'modulus-too-small',
-      `${members} clamped vectors and their noise need a ring of ${modulusBits} bits, the query has ${encoding.modulusBits}`,
-      { modulusBits },
     );
   }
 }

@@ -16,6 +16,11 @@ export interface SumQuery {
   /** Poisson sampling of records; 1 asks all of them. */
   readonly samplingRate: number;
   readonly encoding: SumEncoding;
+  /**
+   * There where each participant's vector is a result of DP-SGD on its own records, with noise of its own in full: `l2Sensitivity` and
+   * `samplingRate` are then those of each of its steps, and the sum itself needs no noise. Nowhere else is a share of noise 0.
+   */
+  readonly localNoise?: LocalNoise;
   /** Public models that the participants need, content-addressed. */
   readonly models: readonly ModelReference[];
   /** What the synthesizer's `contribute` needs beside the models: public constants only. */
@@ -31,8 +36,15 @@ export interface SumEncoding {
   readonly maxCoordinate: number;
   /** The ring is the integers modulo 2^modulusBits, 8 ≤ modulusBits ≤ 32. */
   readonly modulusBits: number;
-  /** Variance of each participant's own discrete Gaussian share, ring steps squared. */
+  /** Variance of each participant's own discrete Gaussian share, ring steps squared; 0 with `localNoise`, and only then. */
   readonly shareVariance: Rational;
+}
+
+/** Steps of DP-SGD that a participant takes by itself before it answers. */
+export interface LocalNoise {
+  /** Standard deviation of the noise on each step's sum / its L2 sensitivity. */
+  readonly noiseMultiplier: number;
+  readonly steps: number;
 }
 
 export interface ModelReference {

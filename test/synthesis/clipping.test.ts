@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type LearningEngine, type Matrix, startEngine } from '../../src/synthesis/engine.js';
 import { ClippedSum, ghostSquaredNorms, type Tape } from '../../src/synthesis/gan/clipping.js';
-import { criticTape } from '../../src/synthesis/gan/critic.js';
+import { layoutOf } from '../../src/synthesis/gan/columns.js';
+import { type Critic, criticOf, criticTape, featureUnit } from '../../src/synthesis/gan/critic.js';
 import {
   backward,
   forward,
@@ -10,20 +11,30 @@ import {
   parameterGradient,
 } from '../../src/synthesis/gan/network.js';
 import { uniforms } from '../../src/synthesis/randomness.js';
-import { tableEncoding } from '../../src/synthesis/table/encoding.js';
+import { fineCells } from '../../src/synthesis/table/fineCells.js';
 import { rngOf, smallSchema } from './fixtures.js';
 
-const encoding = tableEncoding(smallSchema());
-const WIDTHS = [encoding.width, 12, 7, 1];
+const layout = layoutOf(fineCells(smallSchema()), 16);
+const WIDTHS = [layout.width, 12, 7, 1];
 const layers = layersOf(WIDTHS);
+/** Three columns of three cells: a feature for each of 27 pairs of cells, behind the network's parameters. */
+const critic = criticOf(layout, { criticFeatures: 64, criticHidden: [12, 7] });
+/** The same on 5 coordinates: nearly every row has two features on one. */
+const hashed = criticOf(layout, { criticFeatures: 5, criticHidden: [12, 7] });
 
 let engine: LearningEngine;
 beforeAll(async () => {
   engine = await startEngine();
 });
 
-const parametersOf = (seed: number, scale = 1) =>
-  initialParameters(WIDTHS, 3, rngOf(seed, 'parameters')).map((value) => value * scale);
+const parametersOf = (seed: number, scale = 1) => {
+  const parameters = new Float32Array(critic.parameters);
+  parameters.set(initialParameters(WIDTHS, 3, rngOf(seed, 'parameters')).map((value) => value * scale));
+  uniforms(rngOf(seed, 'weights'), 27).forEach((u, k) => {
+    parameters[critic.deep + k] = scale * (u - 0.5);
+  });
+  return parameters;
+};
 
 function cells(count: number, seed: number): Uint16Array {
   return Uint16Array.from(uniforms(rngOf(seed, 'cells'), count * 3), (u) => Math.floor(3 * u));
@@ -32,7 +43,7 @@ function cells(count: number, seed: number): Uint16Array {
 /** The loss of one pair, written out in float64 with no shared code, for finite differences. */
 function pairLoss(parameters: ArrayLike<number>, real: readonly number[], fake: readonly number[]): number {
   const score = (row: readonly number[]): number => {
-    let values = new Array<number>(encoding.width).fill(0);
+    let values = new Array<number>(layout.width).fill(0);
     row.forEach((cell, column) => {
       values[3 * column + cell] = 1;
     });
@@ -44,7 +55,9 @@ function pairLoss(parameters: ArrayLike<number>, real: readonly number[], fake: 
         return index < layers.length - 1 && sum < 0 ? 0.2 * sum : sum;
       });
     });
-    return values[0] as number;
+    const [a, b, c] = row as [number, number, number];
+    const features = [3 * a + b, 9 + 3 * a + c, 18 + 3 * b + c];
+    return features.reduce((sum, k) => sum + (parameters[critic.deep + k] as number), values[0] as number);
   };
   return Math.log1p(Math.exp(-score(real))) + Math.log1p(Math.exp(score(fake)));
 }
@@ -53,7 +66,8 @@ function pairLoss(parameters: ArrayLike<number>, real: readonly number[], fake: 
 function naiveGradients(tape: Tape): Float64Array[] {
   const last = layers.at(-1) as (typeof layers)[number];
   return Array.from({ length: tape.records }, (_, record) => {
-    const gradient = new Float64Array(last.bias + last.outputs);
+    const deep = last.bias + last.outputs;
+    const gradient = new Float64Array(deep + (tape.features?.dimension ?? 0));
     layers.forEach((layer, index) => {
       const a = tape.inputs[index] as Matrix;
       const g = tape.outputGradients[index] as Matrix;
@@ -66,6 +80,10 @@ function naiveGradients(tape: Tape): Float64Array[] {
               (a.data[row * layer.inputs + i] as number) * gj;
         }
     });
+    for (const row of [2 * record, 2 * record + 1])
+      for (const feature of tape.features?.features.subarray(3 * row, 3 * row + 3) ?? [])
+        gradient[deep + (feature >>> 1)]! +=
+          (1 - 2 * (feature & 1)) * (tape.features?.gradient.data[row] as number);
     return gradient;
   });
 }
@@ -76,15 +94,8 @@ const norm = (values: ArrayLike<number>): number => {
   return Math.sqrt(total);
 };
 
-const tapeOf = (records: number, seed: number, scale = 1): Tape =>
-  criticTape(
-    engine,
-    encoding,
-    layers,
-    parametersOf(seed, scale),
-    cells(records, seed),
-    cells(records, seed + 1),
-  );
+const tapeOf = (records: number, seed: number, scale = 1, shape: Critic = critic): Tape =>
+  criticTape(engine, shape, parametersOf(seed, scale), cells(records, seed), cells(records, seed + 1));
 
 /** Hidden inputs on the clipping grid of 1/32, so that the norms compared are of the same vectors. */
 const onGrid = (tape: Tape): Tape => ({
@@ -95,7 +106,7 @@ const onGrid = (tape: Tape): Tape => ({
 });
 
 function clippedSum(clipNorm: number, ...tapes: readonly Tape[]): Float32Array {
-  const sum = new ClippedSum(layers, clipNorm);
+  const sum = new ClippedSum(layers, clipNorm, tapes[0]?.features?.dimension ?? critic.pairs.dimension);
   for (const tape of tapes) sum.add(engine, tape);
   return sum.values();
 }
@@ -111,6 +122,13 @@ const part = (tape: Tape, first: number, end: number): Tape => {
     records: end - first,
     inputs: tape.inputs.map(cut),
     outputGradients: tape.outputGradients.map(cut),
+    ...(tape.features && {
+      features: {
+        ...tape.features,
+        features: tape.features.features.slice(6 * first, 6 * end),
+        gradient: cut(tape.features.gradient),
+      },
+    }),
   };
 };
 
@@ -129,7 +147,9 @@ describe('critic gradients', () => {
           number[],
         ];
         const slope = (pairLoss(shifted(1e-5), ...rows) - pairLoss(shifted(-1e-5), ...rows)) / 2e-5;
-        expect((naive[record] as Float64Array)[k]).toBeCloseTo(slope, 4);
+        // The features' part is asked for in a unit of its own.
+        const unit = k < critic.deep ? 1 : featureUnit(critic);
+        expect((naive[record] as Float64Array)[k]).toBeCloseTo(unit * slope, 4);
       }
   });
 
@@ -141,7 +161,7 @@ describe('critic gradients', () => {
     const tape = { records: 3, inputs: activations.slice(0, -1), outputGradients: outputs };
     const total = parameterGradient(engine, layers, activations, outputs);
     const naive = naiveGradients(tape);
-    for (let k = 0; k < total.length; k++)
+    for (let k = 0; k < critic.deep; k++)
       expect(total[k]).toBeCloseTo(
         naive.reduce((sum, gradient) => sum + (gradient[k] as number), 0),
         3,
@@ -150,8 +170,11 @@ describe('critic gradients', () => {
 });
 
 describe('hazard P20: ghost norms', () => {
-  it('equal the norms of naive per-record gradients, with bias and cross terms', () => {
-    const tape = onGrid(tapeOf(100, 20));
+  it.each([
+    ['one coordinate a feature', () => critic],
+    ['features that share coordinates', () => hashed],
+  ])('equal the norms of naive per-record gradients, with bias and cross terms: %s', (_, shape) => {
+    const tape = onGrid(tapeOf(100, 20, 1, shape()));
     const ghost = ghostSquaredNorms(tape);
     const naive = naiveGradients(tape).map(norm);
     naive.forEach((value, record) => {
@@ -160,7 +183,7 @@ describe('hazard P20: ghost norms', () => {
   });
 
   it('would be noticed without the cross terms or the bias', () => {
-    const tape = onGrid(tapeOf(100, 20));
+    const { features: _, ...tape } = onGrid(tapeOf(100, 20));
     const naive = naiveGradients(tape).map(norm);
     const row = (matrix: Matrix, r: number) =>
       matrix.data.subarray(r * matrix.columns, (r + 1) * matrix.columns);
@@ -205,7 +228,7 @@ describe('the clipped sum', () => {
           if (scale === 20) continue; // activations beyond ±8 are clamped: the direction is another, the norm still holds
           const length = Math.min(clipNorm, norm(gradient));
           const largest = Math.max(
-            ...tape.outputGradients.flatMap(({ columns, data }) =>
+            ...[...tape.outputGradients, tape.features?.gradient as Matrix].flatMap(({ columns, data }) =>
               Array.from(data.subarray(2 * record * columns, 2 * (record + 1) * columns), Math.abs),
             ),
           );
@@ -238,12 +261,16 @@ describe('the clipped sum', () => {
 
   it('stays exact where rows cancel and scales differ wildly', () => {
     const tape = tapeOf(130, 50);
+    const scaled = (matrix: Matrix): Matrix => ({
+      ...matrix,
+      data: matrix.data.map((value, i) => value * 10 ** ((Math.floor(i / matrix.columns / 2) % 25) - 12)),
+    });
     const wild: Tape = {
       ...tape,
-      outputGradients: tape.outputGradients.map((matrix) => ({
-        ...matrix,
-        data: matrix.data.map((value, i) => value * 10 ** ((Math.floor(i / matrix.columns / 2) % 25) - 12)),
-      })),
+      outputGradients: tape.outputGradients.map(scaled),
+      ...(tape.features && {
+        features: { ...tape.features, gradient: scaled(tape.features.gradient) },
+      }),
     };
     const whole = clippedSum(1, wild);
     const without = clippedSum(1, part(wild, 0, 64), part(wild, 65, 130));
@@ -263,6 +290,10 @@ describe('the clipped sum', () => {
           matrix.data[20 * matrix.columns] = bad;
           expect(clippedSum(1, spoilt)).toEqual(others);
         }
+    const spoilt = structuredClone(tape) as Tape;
+    const linear = spoilt.features as NonNullable<Tape['features']>;
+    linear.gradient.data[20] = Number.NaN;
+    expect(clippedSum(1, spoilt)).toEqual(others);
   });
 
   it('hazard P3: of no records is zero', () => {
@@ -273,7 +304,7 @@ describe('the clipped sum', () => {
 
 describe('hazard P19: the critic’s clipped gradient', () => {
   const scores = (parameters: Float32Array, cellsOfRows: Uint16Array): number[] => {
-    const tape = criticTape(engine, encoding, layers, parameters, cellsOfRows, cellsOfRows);
+    const tape = criticTape(engine, critic, parameters, cellsOfRows, cellsOfRows);
     // The gradient of softplus(−s) by s is −1/(1 + eˢ).
     const gradient = (tape.outputGradients.at(-1) as Matrix).data;
     return Array.from({ length: tape.records }, (_, i) => Math.log(-1 / (gradient[2 * i] as number) - 1));
@@ -282,7 +313,7 @@ describe('hazard P19: the critic’s clipped gradient', () => {
   it('has the sign of a loss: against it, records score higher and fakes lower', () => {
     const parameters = parametersOf(8);
     const [real, fake] = [cells(60, 8), cells(60, 9).map(() => 1)];
-    const tape = criticTape(engine, encoding, layers, parameters, real, fake);
+    const tape = criticTape(engine, critic, parameters, real, fake);
     const gradient = clippedSum(1, tape);
     const stepped = (sign: number) =>
       parameters.map((value, k) => value - sign * 0.003 * (gradient[k] as number));
@@ -301,11 +332,15 @@ describe('hazard P19: the critic’s clipped gradient', () => {
     // Control: clipped each by itself, the two would be up to twice as long; here they are longer than one clip norm.
     const alone = (record: number, keep: 0 | 1): Tape => {
       const own = part(tape, record, record + 1);
-      const muted = own.outputGradients.map((matrix) => ({
+      const muted = (matrix: Matrix): Matrix => ({
         ...matrix,
         data: matrix.data.map((value, i) => (Math.floor(i / matrix.columns) === keep ? value : 0)),
-      }));
-      return { ...own, outputGradients: muted };
+      });
+      return {
+        ...own,
+        outputGradients: own.outputGradients.map(muted),
+        ...(own.features && { features: { ...own.features, gradient: muted(own.features.gradient) } }),
+      };
     };
     const apart = Array.from({ length: 40 }, (_, record) => {
       const [real, fake] = [clippedSum(2 ** -6, alone(record, 0)), clippedSum(2 ** -6, alone(record, 1))];

@@ -2,9 +2,15 @@ import type { Rng } from '../../crypto/rng.js';
 import { epsilonBounds } from '../../privacy/epsilonBounds.js';
 import type { PrivacyEvent } from '../../privacy/events.js';
 import type { CommittedCost } from '../../privacy/filter.js';
-import { sampleDiscreteGaussian } from '../../privacy/noise/discreteGaussian.js';
 import { compositionOf } from '../../privacy/observerViews.js';
-import { addShare, checkQuery, dequantize, eventOf, quantize } from '../../privacy/quantization.js';
+import {
+  addShare,
+  checkQuery,
+  dequantize,
+  eventOf,
+  quantize,
+  drawShare as realShare,
+} from '../../privacy/quantization.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
 import { countEqual } from '../../privacy/views.js';
 import type { AnySynthesizer } from '../../synthesis/index.js';
@@ -153,10 +159,6 @@ async function expectedSum(
 ): Promise<Float64Array> {
   const sum = await synthesizer.contribute({ ...query, samplingRate: 1 }, models, records, rng);
   return Float64Array.from(sum, (value) => value * query.samplingRate);
-}
-
-function realShare(query: SumQuery, rng: Rng): Int32Array {
-  return sampleDiscreteGaussian(query.encoding.shareVariance, query.dimension, rng);
 }
 
 function ringSum({ dimension, encoding }: SumQuery, vectors: readonly Uint32Array[]): Uint32Array {

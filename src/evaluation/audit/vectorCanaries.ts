@@ -22,8 +22,14 @@ export function vectorCanaries(
   const included = tossCoins(count, rng);
   const scores = new Float64Array(count);
   const drawn = new Map<number, readonly number[]>();
-  /** The canaries' coordinates, drawn when the first query of this dimension comes. */
+  let widest = 0;
+  /**
+   * The canaries' coordinates, drawn when the first query of this dimension comes; none in a sum that has too few for them, which is
+   * then not attacked.
+   */
   const coordinates = (dimension: number): readonly number[] => {
+    widest = Math.max(widest, dimension);
+    if (dimension < count) return [];
     const known = drawn.get(dimension) ?? distinct(dimension, count, rng);
     drawn.set(dimension, known);
     return known;
@@ -42,7 +48,14 @@ export function vectorCanaries(
       for (const [j, at] of coordinates(query.dimension).entries())
         scores[j]! += sum[at]! / query.l2Sensitivity;
     },
-    scores: () => scores,
+    /** @throws EvaluationError where no sum of the run had room for the canaries. */
+    scores() {
+      if (drawn.size > 0) return scores;
+      throw new EvaluationError(
+        'AuditTooSmall',
+        `a sum of ${widest} coordinates has no room for ${count} canaries: ask for fewer`,
+      );
+    },
   };
 }
 
@@ -60,13 +73,8 @@ function canaryLength({ l2Sensitivity, encoding: { grid, maxCoordinate } }: SumQ
   return steps * grid;
 }
 
-/** `count` different coordinates of `dimension`: the start of a shuffle (Fisher and Yates). */
+/** `count` different coordinates of `dimension`, which is no smaller: the start of a shuffle (Fisher and Yates). */
 function distinct(dimension: number, count: number, rng: Rng): readonly number[] {
-  if (count > dimension)
-    throw new EvaluationError(
-      'AuditTooSmall',
-      `a sum of ${dimension} coordinates has no room for ${count} canaries: ask for fewer`,
-    );
   const order = Array.from({ length: dimension }, (_, i) => i);
   const words = new DataView(rng(4 * count).slice().buffer);
   for (let i = 0; i < count; i++) {

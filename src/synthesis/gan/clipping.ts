@@ -1,4 +1,5 @@
 import type { LearningEngine, Matrix } from '../engine.js';
+import { addFeatures, type FeatureTape, featureProducts } from './featureTape.js';
 import type { Layer } from './network.js';
 
 /**
@@ -41,25 +42,43 @@ export interface Tape {
   /** By layer. The first layer's inputs must be 0 or 1. */
   readonly inputs: readonly Matrix[];
   readonly outputGradients: readonly Matrix[];
+  readonly features?: FeatureTape;
+}
+
+/** A layer's share of a record's squared norm: products of its rows' inputs, and their gradients. */
+interface Part {
+  /** (a_s·a_t + 1) of each record's two rows: [real·real, real·fake, fake·fake]. */
+  readonly products: Float64Array;
+  readonly gradient: Matrix;
+  /** Steps of c·g a clip norm. */
+  readonly steps: number;
+  /** Of a step: what fits the exactness of the products. */
+  readonly limit: number;
 }
 
 /** Adds clipped gradients up over any number of tapes. */
 export class ClippedSum {
-  /** In steps of C·2⁻¹⁴. */
+  /** In steps of C·2⁻¹⁴: of the layers, then of the features. */
   readonly #steps: Float64Array;
+  readonly #features: number;
 
+  /** @param features dimension of the feature layer that every tape has; 0: none has one. */
   constructor(
     readonly layers: readonly Layer[],
     readonly clipNorm: number,
+    features = 0,
   ) {
-    const last = layers.at(-1) as Layer;
-    this.#steps = new Float64Array(last.bias + last.outputs);
+    const last = layers.at(-1);
+    this.#features = last === undefined ? 0 : last.bias + last.outputs;
+    this.#steps = new Float64Array(this.#features + features);
   }
 
   add(engine: LearningEngine, tape: Tape): void {
     const usable = finiteRecords(tape);
     const inputs = roundedInputs(tape, usable);
-    const gradients = this.#clipped(tape, inputs, usable);
+    const gradients = this.#clipped(partsOf(tape, inputs), usable);
+    if (tape.features !== undefined)
+      addFeatures(tape.features, gradients.at(-1) as Matrix, this.#steps.subarray(this.#features));
     for (let record = 0; record < tape.records; record += CHUNK_RECORDS) {
       const first = 2 * record;
       const rows = Math.min(ROWS, 2 * tape.records - first);
@@ -83,76 +102,75 @@ export class ClippedSum {
   }
 
   /** c∘G in whole steps, with c such that the norm of every record's rounded gradient is at most C. */
-  #clipped(tape: Tape, inputs: readonly Matrix[], usable: Uint8Array): readonly Matrix[] {
-    const products = inputProducts(tape.records, inputs);
-    const rounded = tape.outputGradients.map(({ rows, columns }) => ({
-      rows,
-      columns,
-      data: new Float32Array(rows * columns),
+  #clipped(parts: readonly Part[], usable: Uint8Array): readonly Matrix[] {
+    const rounded = parts.map((part) => ({
+      ...part,
+      gradient: { ...part.gradient, data: new Float32Array(part.gradient.data.length) },
     }));
-    for (let record = 0; record < tape.records; record++) {
+    for (let record = 0; record < usable.length; record++) {
       if (usable[record] === 0) continue;
-      const norm = Math.sqrt(squaredNorm(record, products, tape.outputGradients, () => 1));
+      const norm = Math.sqrt(squaredNorm(record, parts, () => 1));
       // Two rows that nearly cancel may be far longer than their sum; both must fit the steps, or its direction would go.
-      const longest = Math.max(norm, largestGradient(record, tape.outputGradients));
+      const longest = Math.max(norm, largestGradient(record, parts));
       let factor = longest > this.clipNorm * CLIP_MARGIN ? (this.clipNorm * CLIP_MARGIN) / longest : 1;
       for (let attempt = 0; ; attempt++) {
         // After the attempts the record is left out: v = 0 is within every norm.
         if (attempt === 4) factor = 0;
-        roundRecord(record, factor / this.clipNorm, tape.outputGradients, rounded);
-        const after = Math.sqrt(squaredNorm(record, products, rounded, (layer) => 1 / gradientSteps(layer)));
+        roundRecord(record, factor / this.clipNorm, parts, rounded);
+        const after = Math.sqrt(squaredNorm(record, rounded, ({ steps }) => 1 / steps));
         if (after <= 1) break;
         factor *= CLIP_MARGIN / after;
       }
     }
-    return rounded;
+    return rounded.map(({ gradient }) => gradient);
   }
 }
 
 /** The squared norms of the records' unclipped gradients, for tests and figures of a simulation; never sent anywhere. */
 export function ghostSquaredNorms(tape: Tape): Float64Array {
-  const products = inputProducts(tape.records, roundedInputs(tape, finiteRecords(tape)));
-  return Float64Array.from({ length: tape.records }, (_, record) =>
-    squaredNorm(record, products, tape.outputGradients, () => 1),
-  );
+  const parts = partsOf(tape, roundedInputs(tape, finiteRecords(tape)));
+  return Float64Array.from({ length: tape.records }, (_, record) => squaredNorm(record, parts, () => 1));
 }
 
 function gradientSteps(layer: number): number {
   return layer === 0 ? G_PER_CLIP_FIRST : G_PER_CLIP_HIDDEN;
 }
 
-/** By layer, (a_s·a_t + 1) of each record's two rows: [real·real, real·fake, fake·fake]. */
-function inputProducts(records: number, inputs: readonly Matrix[]): readonly Float64Array[] {
-  return inputs.map((matrix, layer) => {
-    const scale = layer === 0 ? 1 : 1 / (A_PER_UNIT * A_PER_UNIT);
-    const out = new Float64Array(3 * records);
-    for (let record = 0; record < records; record++)
-      dots(matrix, record, (rr, rf, ff) => {
-        out[3 * record] = scale * rr + 1;
-        out[3 * record + 1] = scale * rf + 1;
-        out[3 * record + 2] = scale * ff + 1;
-      });
-    return out;
+/** The layers, and after them the features. */
+function partsOf({ records, outputGradients, features }: Tape, inputs: readonly Matrix[]): readonly Part[] {
+  const layers = outputGradients.map((gradient, layer): Part => {
+    const steps = gradientSteps(layer);
+    const products = inputProducts(records, inputs[layer] as Matrix, layer);
+    return { products, gradient, steps, limit: layer === 0 ? steps : steps - 1 };
   });
+  if (features === undefined) return layers;
+  const linear = { products: featureProducts(records, features), gradient: features.gradient };
+  return [...layers, { ...linear, steps: STEPS_PER_CLIP, limit: STEPS_PER_CLIP }];
 }
 
-function squaredNorm(
-  record: number,
-  products: readonly Float64Array[],
-  gradients: readonly Matrix[],
-  unit: (layer: number) => number,
-): number {
-  let total = 0;
-  gradients.forEach((matrix, layer) => {
-    const a = products[layer] as Float64Array;
+function inputProducts(records: number, matrix: Matrix, layer: number): Float64Array {
+  const scale = layer === 0 ? 1 : 1 / (A_PER_UNIT * A_PER_UNIT);
+  const out = new Float64Array(3 * records);
+  for (let record = 0; record < records; record++)
     dots(matrix, record, (rr, rf, ff) => {
+      out[3 * record] = scale * rr + 1;
+      out[3 * record + 1] = scale * rf + 1;
+      out[3 * record + 2] = scale * ff + 1;
+    });
+  return out;
+}
+
+function squaredNorm(record: number, parts: readonly Part[], unit: (part: Part) => number): number {
+  let total = 0;
+  for (const part of parts)
+    dots(part.gradient, record, (rr, rf, ff) => {
+      const a = part.products;
       const sum =
         (a[3 * record] as number) * rr +
         2 * (a[3 * record + 1] as number) * rf +
         (a[3 * record + 2] as number) * ff;
-      total += sum * unit(layer) ** 2;
+      total += sum * unit(part) ** 2;
     });
-  });
   return Math.max(0, total); // a cancelling pair may come out as −1e-17
 }
 
@@ -173,22 +191,20 @@ function dots(matrix: Matrix, record: number, use: (rr: number, rf: number, ff: 
   use(rr, rf, ff);
 }
 
-function largestGradient(record: number, gradients: readonly Matrix[]): number {
+function largestGradient(record: number, parts: readonly Part[]): number {
   let largest = 0;
-  for (const { columns, data } of gradients)
-    for (let i = 2 * record * columns; i < 2 * (record + 1) * columns; i++)
-      largest = Math.max(largest, Math.abs(data[i] as number));
+  for (const { gradient } of parts)
+    for (let i = 2 * record * gradient.columns; i < 2 * (record + 1) * gradient.columns; i++)
+      largest = Math.max(largest, Math.abs(gradient.data[i] as number));
   return largest;
 }
 
-function roundRecord(record: number, factor: number, from: readonly Matrix[], to: readonly Matrix[]): void {
-  from.forEach((matrix, layer) => {
-    const steps = gradientSteps(layer);
-    const limit = layer === 0 ? steps : steps - 1;
-    const out = (to[layer] as Matrix).data;
-    const start = 2 * record * matrix.columns;
-    for (let i = start; i < start + 2 * matrix.columns; i++)
-      out[i] = wholeSteps(steps * factor * (matrix.data[i] as number), limit);
+function roundRecord(record: number, factor: number, from: readonly Part[], to: readonly Part[]): void {
+  from.forEach(({ gradient, steps, limit }, part) => {
+    const out = (to[part] as Part).gradient.data;
+    const start = 2 * record * gradient.columns;
+    for (let i = start; i < start + 2 * gradient.columns; i++)
+      out[i] = wholeSteps(steps * factor * (gradient.data[i] as number), limit);
   });
 }
 
@@ -196,9 +212,10 @@ function roundRecord(record: number, factor: number, from: readonly Matrix[], to
  * 1 for each record whose rows are all finite. Hazard P5: one with a NaN or an infinity contributes zero; min(1, C/NaN)
  * would let it through, and 0 · NaN would spoil the product of everybody else's.
  */
-function finiteRecords({ records, inputs, outputGradients }: Tape): Uint8Array {
+function finiteRecords({ records, inputs, outputGradients, features }: Tape): Uint8Array {
   const finite = new Uint8Array(records).fill(1);
-  for (const { columns, data } of [...inputs, ...outputGradients])
+  const linear = features === undefined ? [] : [features.gradient];
+  for (const { columns, data } of [...inputs, ...outputGradients, ...linear])
     for (let record = 0, i = 0; record < records; record++)
       for (const end = i + 2 * columns; i < end; i++) if (!Number.isFinite(data[i])) finite[record] = 0;
   return finite;

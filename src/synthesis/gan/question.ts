@@ -1,31 +1,50 @@
-import { bytesToHex } from '@noble/hashes/utils.js';
-import { z } from 'zod';
-import { canonicalJson } from '../../crypto/canonical.js';
-import { nodePrimitives } from '../../crypto/nodePrimitives.js';
-import { planEncoding } from '../../privacy/quantization.js';
+import { canonicalJson, type Json } from '../../crypto/canonical.js';
+import { planEncoding, planLocalEncoding } from '../../privacy/quantization.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
-import { InvalidOptions, MalformedBytes } from '../errors.js';
-import type { Models } from '../synthesizer.js';
-import type { TableEncoding } from '../table/encoding.js';
+import { InvalidOptions } from '../errors.js';
 import { STEPS_PER_CLIP } from './clipping.js';
-import { type Layer, layersOf, parameterCount } from './network.js';
-import { bytesToFloats, criticWidthsOf, type GanPlan, generatorWidthsOf } from './state.js';
+import { columnsBytes } from './columns.js';
+import { parameterCount } from './network.js';
+import { ONE_WAYS, oneWaysQuery } from './oneWays.js';
+import type { GanOptions } from './options.js';
+import type { GanPlan } from './state.js';
 
+/** `fedsgd`: the sum of the records' clipped gradients. */
 export const CRITIC_GRADIENT = 'gan/critic-gradient';
+/** `fedavg`: the sum of what local training changed. */
+export const MODEL_DELTA = 'gan/model-delta';
 
-const hidden = z.array(z.number().int().min(1).max(1024)).min(1).max(4).readonly();
-const parametersJson = z.strictObject({
-  clipNorm: z.number().positive(),
-  criticHidden: hidden,
-  generatorHidden: hidden,
-  latent: z.number().int().min(2).max(512).multipleOf(2),
-});
+/** `fedavg`: a parameter changes by at most this between two sums, and to this precision. Public; its noise is in it already. */
+const DELTA_RANGE = 4;
+const DELTA_GRID = 2 ** -16;
 
-/** The sum of clipped gradients, to which the models of the moment are still to be added. */
-export function criticGradientQuery(plan: GanPlan): Omit<SumQuery, 'models'> {
-  const { clipNorm, criticHidden, generatorHidden, latent, noiseMultiplier, samplingRate } = plan.options;
+/**
+ * Noise of the first sum and of the others: together about the ρ of as many critic steps with the options' multiplier as there are steps
+ * in all. A Gaussian sum of a Poisson sample at rate q costs about q² times what one of all records does, ρ = 1/2z² (Bun and
+ * Steinke 2016), and rather more than less; so the part that the first sum takes is rather smaller than it says. What it
+ * all costs is in the plan.
+ */
+function noiseOf({ mode, steps, localSteps, noiseMultiplier, oneWaysPart, samplingRate }: GanOptions) {
+  const local = mode === 'fedavg' ? localSteps : 1;
+  return {
+    oneWays: noiseMultiplier / (samplingRate * Math.sqrt(steps * local * oneWaysPart)),
+    steps: noiseMultiplier * Math.sqrt(Math.max(1, steps - 1) / (steps * (1 - oneWaysPart))),
+  };
+}
+
+export function firstQuery({ context, options, layout }: GanPlan): SumQuery {
+  return oneWaysQuery(context, layout.fine, noiseOf(options).oneWays);
+}
+
+/** What each sum after the first asks, to which the models of the moment are still to be added. */
+export function trainingQuery(plan: GanPlan): Omit<SumQuery, 'models'> {
+  return plan.options.mode === 'fedavg' ? modelDeltaQuery(plan) : criticGradientQuery(plan);
+}
+
+function criticGradientQuery(plan: GanPlan): Omit<SumQuery, 'models'> {
+  const { clipNorm, samplingRate } = plan.options;
   const { cohort, members } = plan.context;
-  const dimension = parameterCount(plan.criticWidths);
+  const dimension = plan.critic.parameters;
   const largest = Math.max(...members.map((member) => member.declaredRecords));
   return {
     version: 1,
@@ -37,27 +56,71 @@ export function criticGradientQuery(plan: GanPlan): Omit<SumQuery, 'models'> {
     encoding: planEncoding({
       dimension,
       l2Sensitivity: clipNorm,
-      noiseMultiplier,
+      noiseMultiplier: noiseOf(plan.options).steps,
       maxCoordinate: clipNorm * coordinateBound(samplingRate * largest),
       cohort,
       members: members.length,
       rounding: 'exact',
       grid: clipNorm / STEPS_PER_CLIP,
     }),
-    parameters: { clipNorm, criticHidden: [...criticHidden], generatorHidden: [...generatorHidden], latent },
+    parameters: shapesOf(plan),
   };
 }
 
-/** @throws InvalidOptions unless the query is the plan's own, but for the digests of its models. */
-export function assertCriticGradientQuery(plan: GanPlan, query: SumQuery): void {
-  const shapes = query.models.map(({ name, bytes }) => ({ name, bytes }));
-  const expected = {
-    ...criticGradientQuery(plan),
-    models: [
-      { name: 'critic', bytes: 4 * parameterCount(plan.criticWidths) },
-      { name: 'generator', bytes: 4 * parameterCount(plan.generatorWidths) },
-    ],
+function modelDeltaQuery(plan: GanPlan): Omit<SumQuery, 'models'> {
+  const { options, context } = plan;
+  const { members } = context;
+  const dimension = plan.critic.parameters + parameterCount(plan.generatorWidths);
+  const records = members.reduce((sum, { declaredRecords }) => sum + declaredRecords, 0) / members.length;
+  return {
+    version: 1,
+    kind: MODEL_DELTA,
+    dimension,
+    l2Sensitivity: options.clipNorm,
+    samplingRate: options.samplingRate,
+    encoding: planLocalEncoding({
+      ...{ dimension, range: DELTA_RANGE, grid: DELTA_GRID },
+      members: members.length,
+    }),
+    localNoise: { noiseMultiplier: noiseOf(options).steps, steps: options.localSteps },
+    parameters: { ...shapesOf(plan), ...localRatesOf(options, records) },
   };
+}
+
+/** The options that a participant needs to compute a critic's gradient. */
+function shapesOf({ options }: GanPlan) {
+  const { clipNorm, cells, criticFeatures, criticHidden, generatorHidden, latent } = options;
+  return {
+    ...{ clipNorm, cells, criticFeatures, latent },
+    criticHidden: [...criticHidden],
+    generatorHidden: [...generatorHidden],
+  };
+}
+
+/**
+ * And to train by itself. Hazard P1: every member divides its sums by the same public constant, the mean of the declared counts, so that
+ * deltas of equal weight are those of all records together.
+ */
+function localRatesOf(options: GanOptions, expectedRecords: number): { readonly [name: string]: Json } {
+  const { featureLearningRate, criticLearningRate, criticDecay } = options;
+  const { generatorLearningRate, generatorBatch, generatorSteps } = options;
+  return {
+    ...{ featureLearningRate, criticLearningRate, criticDecay },
+    ...{ generatorLearningRate, generatorBatch, generatorSteps, expectedRecords },
+  };
+}
+
+/** @throws InvalidOptions unless the query is one of the plan's own, but for the digests of its models. */
+export function assertGanQuery(plan: GanPlan, query: SumQuery): void {
+  const { layout, critic, generatorWidths } = plan;
+  const models = [
+    { name: 'columns', bytes: columnsBytes(layout) },
+    { name: 'critic', bytes: 4 * critic.parameters },
+    { name: 'generator', bytes: 4 * parameterCount(generatorWidths) },
+  ];
+  const expected =
+    query.kind === ONE_WAYS ? { ...firstQuery(plan), models: [] } : { ...trainingQuery(plan), models };
+  const shapes = query.models.map(({ name, bytes }) => ({ name, bytes }));
   if (canonicalJson({ ...query, models: shapes }) !== canonicalJson(expected))
     throw new InvalidOptions('query', 'is not the one that the options of the run ask');
 }
@@ -68,55 +131,4 @@ export function assertCriticGradientQuery(plan: GanPlan, query: SumQuery): void 
  */
 function coordinateBound(expectedRecords: number): number {
   return Math.min(1024, Math.max(16, 2 ** Math.ceil(Math.log2(expectedRecords / 2))));
-}
-
-/** What a participant needs to answer. */
-export interface Question {
-  readonly clipNorm: number;
-  readonly criticLayers: readonly Layer[];
-  readonly generatorLayers: readonly Layer[];
-  readonly critic: Float32Array;
-  readonly generator: Float32Array;
-}
-
-/**
- * Reads a query that came from the coordinator, who may lie: what the participant computes must be what the query's cost
- * was reckoned with.
- * @throws InvalidOptions when the query contradicts itself or the schema, MalformedBytes when a model does.
- */
-export function readQuestion(query: SumQuery, models: Models, encoding: TableEncoding): Question {
-  if (query.kind !== CRITIC_GRADIENT)
-    throw new InvalidOptions('query.kind', `the GAN does not answer ${query.kind}`);
-  const parsed = parametersJson.safeParse(query.parameters);
-  if (!parsed.success)
-    throw new InvalidOptions('query.parameters', parsed.error.issues[0]?.message ?? 'not valid');
-  const { clipNorm } = parsed.data;
-  const { rounding, grid } = query.encoding;
-  // On another grid the sum would have to be rounded, or refused for what it is: nothing of it may show in a refusal.
-  if (clipNorm !== query.l2Sensitivity || rounding !== 'exact' || grid !== clipNorm / STEPS_PER_CLIP)
-    throw new InvalidOptions(
-      'query.clipNorm',
-      'must be the sensitivity that is paid for, on the grid of its clipping',
-    );
-  const criticWidths = criticWidthsOf(encoding, parsed.data);
-  const generatorWidths = generatorWidthsOf(encoding, parsed.data);
-  if (query.dimension !== parameterCount(criticWidths))
-    throw new InvalidOptions('query.dimension', 'is not the number of parameters of the critic');
-  return {
-    clipNorm,
-    criticLayers: layersOf(criticWidths),
-    generatorLayers: layersOf(generatorWidths),
-    critic: model(query, models, 'critic', parameterCount(criticWidths)),
-    generator: model(query, models, 'generator', parameterCount(generatorWidths)),
-  };
-}
-
-function model(query: SumQuery, models: Models, name: string, parameters: number): Float32Array {
-  const reference = query.models.find((candidate) => candidate.name === name);
-  const bytes = models.get(name);
-  if (reference === undefined || bytes === undefined || bytes.length !== 4 * parameters)
-    throw new MalformedBytes(`the model "${name}" is missing or has the wrong size`);
-  if (bytesToHex(nodePrimitives.sha256(bytes)) !== reference.digest)
-    throw new MalformedBytes(`the model "${name}" is not the one that the query names by digest`);
-  return bytesToFloats(bytes);
 }

@@ -1,26 +1,25 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex } from '@noble/hashes/utils.js';
+import type { Rng } from '../../crypto/rng.js';
 import { startEngine } from '../engine.js';
-import { InvalidOptions, MalformedBytes } from '../errors.js';
+import { MalformedBytes } from '../errors.js';
 import { seededRng, uniforms } from '../randomness.js';
 import type { Row, SampleRequest, SynthesisContext } from '../synthesizer.js';
-import { type Block, decodeCell, tableEncoding } from '../table/encoding.js';
-import { generate } from './generator.js';
-import { layersOf, parameterCount, type Widths } from './network.js';
+import { blocksOf, rowOfCells } from '../table/rowBlocks.js';
+import { type Column, type Columns, columnsBytes, decodeColumns, drawn, encodeColumns } from './columns.js';
+import { drawCells, drawConditions, generate } from './generator.js';
+import { parameterCount } from './network.js';
 import type { GanOptions } from './options.js';
-import { bytesToFloats, floatsToBytes, generatorWidthsOf } from './state.js';
+import { bytesToFloats, floatsToBytes, ganPlan } from './state.js';
 
-/** Rows are drawn in blocks with a stream of their own each, so that any page can be had without those before it. */
+/** Rows are drawn in blocks with streams of their own each, so that any page can be had without those before it. */
 const BLOCK_ROWS = 256;
 
-/** "CHORGAN1", then the generator's parameters, float32 little endian. Its shape is in the options and the schema. */
-const MAGIC = Uint8Array.from([0x43, 0x48, 0x4f, 0x52, 0x47, 0x41, 0x4e, 0x31]);
+/** "CHORGAN2", then the columns, then the generator's parameters, float32 little endian. Its shape is in the options and the schema. */
+const MAGIC = Uint8Array.from([0x43, 0x48, 0x4f, 0x52, 0x47, 0x41, 0x4e, 0x32]);
 
-export function encodeRelease(widths: Widths, generator: Float32Array): Uint8Array {
-  const bytes = new Uint8Array(MAGIC.length + 4 * parameterCount(widths));
-  bytes.set(MAGIC);
-  bytes.set(floatsToBytes(generator), MAGIC.length);
-  return bytes;
+export function encodeRelease(columns: Columns, generator: Float32Array): Uint8Array {
+  return Uint8Array.from([...MAGIC, ...encodeColumns(columns), ...floatsToBytes(generator)]);
 }
 
 /**
@@ -33,36 +32,35 @@ export async function* sampleRelease(
   release: Uint8Array,
   request: SampleRequest,
 ): AsyncGenerator<Row> {
-  const { seed, offset, count } = request;
-  if (!Number.isSafeInteger(offset) || !Number.isSafeInteger(count) || offset < 0 || count < 0)
-    throw new InvalidOptions('sample', 'offset and count must be whole numbers from 0');
+  const parts = [...blocksOf(request, BLOCK_ROWS)];
   const engine = await startEngine();
-  const encoding = tableEncoding(context.schema);
-  const widths = generatorWidthsOf(encoding, options);
+  const { layout, generatorLayers, generatorWidths } = ganPlan(context, options);
+  const start = MAGIC.length + columnsBytes(layout);
   if (
     MAGIC.some((byte, i) => release[i] !== byte) ||
-    release.length !== MAGIC.length + 4 * parameterCount(widths)
+    release.length !== start + 4 * parameterCount(generatorWidths)
   )
     throw new MalformedBytes('the release is not a GAN of these options and this schema');
-  const parameters = bytesToFloats(release.subarray(MAGIC.length));
-  const layers = layersOf(widths);
+  const columns = decodeColumns(layout, release.subarray(MAGIC.length, start));
+  const parameters = bytesToFloats(release.subarray(start));
   const digest = bytesToHex(sha256(release));
-  const columns = encoding.blocks.length;
-  const end = offset + count;
-  for (let block = Math.floor(offset / BLOCK_ROWS); block * BLOCK_ROWS < end; block++) {
-    const rng = (part: string) => seededRng(seed, `gan/sample/${digest}/${block}/${part}`);
-    const rngs = { latents: rng('latents'), gumbels: rng('gumbels') };
-    const { cells } = generate(engine, encoding, layers, parameters, BLOCK_ROWS, rngs);
-    const within = uniforms(rng('values'), BLOCK_ROWS * columns);
-    const first = block * BLOCK_ROWS;
-    for (let row = Math.max(offset, first); row < Math.min(end, first + BLOCK_ROWS); row++) {
-      const at = (row - first) * columns;
-      yield Object.fromEntries(
-        encoding.blocks.map((item: Block, column) => [
-          item.field.name,
-          decodeCell(item, cells[at + column] as number, within[at + column] as number),
-        ]),
-      );
-    }
+  const width = columns.columns.length;
+  for (const { block, from, to } of parts) {
+    const rng = (part: string) => seededRng(request.seed, `gan/sample/${digest}/${block}/${part}`);
+    const conditions = drawConditions(columns, BLOCK_ROWS, rng('conditions'));
+    const fakes = generate(engine, columns, generatorLayers, parameters, conditions, rng('latents'));
+    const cells = fineCellsOf(columns, drawCells(columns, fakes, rng('cells')), rng('fine cells'));
+    const values = uniforms(rng('values'), BLOCK_ROWS * width);
+    for (let row = from; row < to; row++) yield rowOfCells(layout.fine, cells, values, row * width);
   }
+}
+
+/** Of each cell one of its fine cells, by their shares of it. */
+function fineCellsOf({ columns }: Columns, cells: Uint16Array, rng: Rng): Uint16Array {
+  const uniform = uniforms(rng, cells.length);
+  return cells.map((cell, i) => {
+    const { within } = columns[i % columns.length] as Column;
+    const { fine, cumulated } = within[cell] as Column['within'][number];
+    return fine[drawn(cumulated, uniform[i] as number)] as number;
+  });
 }

@@ -1,28 +1,34 @@
 import { MalformedBytes } from '../errors.js';
 import { seededRng } from '../randomness.js';
 import type { SynthesisContext } from '../synthesizer.js';
-import { type TableEncoding, tableEncoding } from '../table/encoding.js';
+import { fineCells } from '../table/fineCells.js';
 import { type AdamMoments, initialMoments } from './adam.js';
-import { initialParameters, type Layer, layersOf, type Widths } from './network.js';
+import {
+  type Columns,
+  columnsBytes,
+  decodeColumns,
+  encodeColumns,
+  type Layout,
+  layoutOf,
+} from './columns.js';
+import { type Critic, criticOf } from './critic.js';
+import { generatorWidths, initialGenerator } from './generator.js';
+import { initialParameters, type Layer, layersOf, parameterCount, type Widths } from './network.js';
 import type { GanOptions } from './options.js';
 
 /** Everything that follows from the charter and the options: the same for all, and never stored. */
 export interface GanPlan {
   readonly context: SynthesisContext;
   readonly options: GanOptions;
-  readonly encoding: TableEncoding;
-  readonly criticWidths: Widths;
+  readonly layout: Layout;
+  readonly critic: Critic;
   readonly generatorWidths: Widths;
-  readonly criticLayers: readonly Layer[];
   readonly generatorLayers: readonly Layer[];
 }
 
-/** The coordinator's state between two rounds. Never changed in place. */
-export interface GanState {
-  readonly plan: GanPlan;
-  readonly seed: Uint8Array;
-  /** Critic steps absorbed. */
-  readonly step: number;
+/** What is trained, once the first sum has said what the columns' cells are. */
+export interface Training {
+  readonly columns: Columns;
   readonly generatorSteps: number;
   /** Critic steps since the last generator step, and how many are due between two. */
   readonly sinceGenerator: number;
@@ -30,6 +36,7 @@ export interface GanState {
   /** Moving average of the share of fakes that the critic tells. */
   readonly fakeAccuracy: number;
   readonly critic: Float32Array;
+  /** Of the critic's network. */
   readonly criticMoments: AdamMoments;
   readonly generator: Float32Array;
   readonly generatorMoments: AdamMoments;
@@ -37,57 +44,45 @@ export interface GanState {
   readonly average: Float32Array;
 }
 
+/** The coordinator's state between two rounds. Never changed in place. */
+export interface GanState {
+  readonly plan: GanPlan;
+  readonly seed: Uint8Array;
+  /** Sums absorbed. */
+  readonly step: number;
+  /** Undefined before the first sum. */
+  readonly training: Training | undefined;
+}
+
+/** @throws InvalidTableSchema where the schema is too wide for these options. */
 export function ganPlan(context: SynthesisContext, options: GanOptions): GanPlan {
-  const encoding = tableEncoding(context.schema);
-  const criticWidths = criticWidthsOf(encoding, options);
-  const generatorWidths = generatorWidthsOf(encoding, options);
+  const layout = layoutOf(fineCells(context.schema), options.cells);
+  const widths = generatorWidths(layout, options);
   return {
     context,
     options,
-    encoding,
-    criticWidths,
-    generatorWidths,
-    criticLayers: layersOf(criticWidths),
-    generatorLayers: layersOf(generatorWidths),
+    layout,
+    critic: criticOf(layout, options),
+    generatorWidths: widths,
+    generatorLayers: layersOf(widths),
   };
 }
 
-type Architecture = {
-  readonly criticHidden: readonly number[];
-  readonly generatorHidden: readonly number[];
-  readonly latent: number;
-};
-
-export function criticWidthsOf(encoding: TableEncoding, options: Architecture): Widths {
-  return [encoding.width, ...options.criticHidden, 1];
-}
-
-export function generatorWidthsOf(encoding: TableEncoding, options: Architecture): Widths {
-  return [options.latent, ...options.generatorHidden, encoding.width];
-}
-
-export function initialGanState(plan: GanPlan, seed: Uint8Array): GanState {
-  const { criticWidths, generatorWidths, encoding, options } = plan;
-  const critic = initialParameters(
-    criticWidths,
-    encoding.blocks.length,
-    seededRng(seed, 'gan/initial-critic'),
-  );
-  const generator = initialParameters(
-    generatorWidths,
-    options.latent,
-    seededRng(seed, 'gan/initial-generator'),
-  );
+/** The critic's features start at 0, its network at random; the generator starts at the columns. */
+export function initialTraining(plan: GanPlan, columns: Columns, seed: Uint8Array): Training {
+  const { critic: shape, options, layout } = plan;
+  const critic = new Float32Array(shape.parameters);
+  critic.set(initialParameters(shape.widths, layout.places.length, seededRng(seed, 'gan/initial-critic')));
+  const rng = seededRng(seed, 'gan/initial-generator');
+  const generator = initialGenerator(plan.generatorWidths, options.latent, columns, rng);
   return {
-    plan,
-    seed: seed.slice(),
-    step: 0,
+    columns,
     generatorSteps: 0,
     sinceGenerator: 0,
     criticStepsPerGeneratorStep: options.criticStepsPerGeneratorStep,
     fakeAccuracy: 1,
     critic,
-    criticMoments: initialMoments(critic.length),
+    criticMoments: initialMoments(shape.deep),
     generator,
     generatorMoments: initialMoments(generator.length),
     average: generator,
@@ -95,39 +90,34 @@ export function initialGanState(plan: GanPlan, seed: Uint8Array): GanState {
 }
 
 const MAGIC = 0x4e41_4743; // "CGAN"
-const VERSION = 1;
+const VERSION = 2;
 const HEADER_BYTES = 64;
 
 /** Exact: the decoded state goes on bit for bit as the encoded one would have. Little endian. */
-export function encodeGanState(state: GanState): Uint8Array {
-  const arrays = arraysOf(state);
-  const bytes = new Uint8Array(
-    HEADER_BYTES + 4 * arrays.reduce((total, array) => total + array.length, 0) + state.seed.length,
-  );
+export function encodeGanState({ plan, seed, step, training }: GanState): Uint8Array {
+  const arrays = training === undefined ? [] : arraysOf(training);
+  const columns = training === undefined ? new Uint8Array() : encodeColumns(training.columns);
+  const floats = arrays.reduce((total, array) => total + array.length, 0);
+  const bytes = new Uint8Array(HEADER_BYTES + 4 * floats + columns.length + seed.length);
   const view = new DataView(bytes.buffer);
   const words = [
-    MAGIC,
-    VERSION,
-    state.step,
-    state.generatorSteps,
-    state.sinceGenerator,
-    state.criticStepsPerGeneratorStep,
-    state.criticMoments.steps,
-    state.generatorMoments.steps,
-    state.critic.length,
-    state.generator.length,
-    state.seed.length,
+    ...[MAGIC, VERSION, step, training === undefined ? 0 : 1],
+    ...[training?.generatorSteps ?? 0, training?.sinceGenerator ?? 0],
+    ...[training?.criticStepsPerGeneratorStep ?? 0, training?.criticMoments.steps ?? 0],
+    ...[training?.generatorMoments.steps ?? 0],
+    ...[plan.critic.parameters, parameterCount(plan.generatorWidths), seed.length],
   ];
   words.forEach((word, index) => {
     view.setUint32(4 * index, word, true);
   });
-  view.setFloat64(48, state.fakeAccuracy, true);
+  view.setFloat64(HEADER_BYTES - 8, training?.fakeAccuracy ?? 0, true);
   let offset = HEADER_BYTES;
   for (const array of arrays) {
     bytes.set(floatsToBytes(array), offset);
     offset += 4 * array.length;
   }
-  bytes.set(state.seed, offset);
+  bytes.set(columns, offset);
+  bytes.set(seed, offset + columns.length);
   return bytes;
 }
 
@@ -139,12 +129,14 @@ export function decodeGanState(plan: GanPlan, bytes: Uint8Array): GanState {
     throw new MalformedBytes('these bytes are no GAN state');
   if (word(1) !== VERSION)
     throw new MalformedBytes(`the GAN state has version ${word(1)}, this program reads version ${VERSION}`);
-  const critics = parametersOf(plan.criticLayers);
-  const generators = parametersOf(plan.generatorLayers);
-  const seedBytes = word(10);
-  if (word(8) !== critics || word(9) !== generators)
+  const { deep, parameters } = plan.critic;
+  const generators = parameterCount(plan.generatorWidths);
+  if (word(9) !== parameters || word(10) !== generators)
     throw new MalformedBytes('the GAN state belongs to other options or another schema');
-  if (bytes.length !== HEADER_BYTES + 4 * (3 * critics + 4 * generators) + seedBytes)
+  const trained = word(3) === 1;
+  const floatCount = trained ? parameters + 2 * deep + 4 * generators : 0;
+  const columnCount = trained ? columnsBytes(plan.layout) : 0;
+  if (bytes.length !== HEADER_BYTES + 4 * floatCount + columnCount + word(11))
     throw new MalformedBytes('the GAN state is cut short or too long');
   let offset = HEADER_BYTES;
   const floats = (count: number): Float32Array => {
@@ -152,43 +144,35 @@ export function decodeGanState(plan: GanPlan, bytes: Uint8Array): GanState {
     offset += 4 * count;
     return array;
   };
-  const critic = floats(critics);
-  const criticMoments = { first: floats(critics), second: floats(critics), steps: word(6) };
+  const base = { plan, step: word(2), seed: bytes.slice(bytes.length - word(11)) };
+  if (!trained) return { ...base, training: undefined };
+  const critic = floats(parameters);
+  const criticMoments = { first: floats(deep), second: floats(deep), steps: word(7) };
   const generator = floats(generators);
-  const generatorMoments = { first: floats(generators), second: floats(generators), steps: word(7) };
+  const generatorMoments = { first: floats(generators), second: floats(generators), steps: word(8) };
   const average = floats(generators);
-  return {
-    plan,
-    seed: bytes.slice(offset),
-    step: word(2),
-    generatorSteps: word(3),
-    sinceGenerator: word(4),
-    criticStepsPerGeneratorStep: word(5),
-    fakeAccuracy: view.getFloat64(48, true),
+  const columns = decodeColumns(plan.layout, bytes.subarray(offset, offset + columnCount));
+  const training: Training = {
+    columns,
+    generatorSteps: word(4),
+    sinceGenerator: word(5),
+    criticStepsPerGeneratorStep: word(6),
+    fakeAccuracy: view.getFloat64(HEADER_BYTES - 8, true),
     critic,
     criticMoments,
     generator,
     generatorMoments,
     average,
   };
+  return { ...base, training };
 }
 
-function arraysOf(state: GanState): readonly Float32Array[] {
-  const { critic, criticMoments, generator, generatorMoments, average } = state;
+function arraysOf(training: Training): readonly Float32Array[] {
+  const { critic, criticMoments, generator, generatorMoments, average } = training;
   return [
-    critic,
-    criticMoments.first,
-    criticMoments.second,
-    generator,
-    generatorMoments.first,
-    generatorMoments.second,
-    average,
+    ...[critic, criticMoments.first, criticMoments.second],
+    ...[generator, generatorMoments.first, generatorMoments.second, average],
   ];
-}
-
-function parametersOf(layers: readonly Layer[]): number {
-  const last = layers.at(-1) as Layer;
-  return last.bias + last.outputs;
 }
 
 /** Float32, little endian, as every platform that Node.js runs on stores them. */
