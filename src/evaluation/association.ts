@@ -41,12 +41,20 @@ export function cramersV(shares: Float64Array, height: number, width: number, ro
 
 /** Cramér's V of every pair of columns, columns × columns, symmetric, ones on the diagonal. */
 export function associationMatrix(counts: JointCounts): number[][] {
-  const { columns } = counts;
-  const matrix = columns.map((_, i) => columns.map((__, j) => Number(i === j)));
-  for (let i = 0; i < columns.length; i++) {
-    for (let j = i + 1; j < columns.length; j++) {
-      const [height, width] = [columns[i]!.labels.length, columns[j]!.labels.length];
-      const v = cramersV(counts.pair(i, j), height, width, counts.rows);
+  const sizes = counts.columns.map(({ labels }) => labels.length);
+  return associationBetween(sizes, (i, j) => counts.pair(i, j), counts.rows);
+}
+
+/** The same of pairs from anywhere: `pair` gives the joint shares of columns i < j, `sizes[i]` × `sizes[j]`. */
+export function associationBetween(
+  sizes: readonly number[],
+  pair: (i: number, j: number) => Float64Array,
+  rows: number,
+): number[][] {
+  const matrix = sizes.map((_, i) => sizes.map((__, j) => Number(i === j)));
+  for (let i = 0; i < sizes.length; i++) {
+    for (let j = i + 1; j < sizes.length; j++) {
+      const v = cramersV(pair(i, j), sizes[i]!, sizes[j]!, rows);
       matrix[i]![j] = v;
       matrix[j]![i] = v;
     }

@@ -1,18 +1,17 @@
 import { z } from 'zod';
 import { formatCalendar } from '../synthesis/table/calendar.js';
-import { type Block, tableEncoding } from '../synthesis/table/encoding.js';
-import {
-  type CategoricalField,
-  ordinalOf,
-  type RangeField,
-  type TableSchema,
-} from '../synthesis/table/schema.js';
+import { tableEncoding } from '../synthesis/table/encoding.js';
+import type { RangeField, TableSchema } from '../synthesis/table/schema.js';
+import { codeOf } from './codes.js';
 
-/** What a fidelity measure sees of one column: public categories or bins, and one cell for missing if it may be. */
-export interface ColumnCells {
+export interface ColumnNames {
   readonly name: string;
   /** The schema's title of the field, or its name. */
   readonly title: string;
+}
+
+/** What a fidelity measure sees of one column: public categories or bins, and one cell for missing if it may be. */
+export interface ColumnCells extends ColumnNames {
   readonly kind: 'categories' | 'bins';
   readonly labels: readonly string[];
   /** The cell of a row's value, or −1 where the schema does not allow it. */
@@ -23,50 +22,51 @@ export const MISSING_LABEL = 'missing';
 
 const titlesJson = z.object({ fields: z.array(z.object({ title: z.string().optional() })) });
 
+export function columnNames(schema: TableSchema): ColumnNames[] {
+  const titles = titlesJson.safeParse(schema.json);
+  return schema.fields.map(({ name }, index) => ({ name, title: titles.data?.fields[index]?.title ?? name }));
+}
+
 /**
  * The columns of a schema in its order, on the same cells as the synthesizers' row vectors. What a cell is depends
  * on the public schema alone, never on rows.
  */
 export function columnCells(schema: TableSchema): ColumnCells[] {
-  const titles = titlesJson.safeParse(schema.json);
+  const names = columnNames(schema);
   return tableEncoding(schema).blocks.map((block, index): ColumnCells => {
-    const { field, edges } = block;
+    const { field, edges, cells } = block;
     const values =
       field.domain === 'categories' ? field.categories.map(String) : binLabels(field, edges ?? []);
-    const cellOf = field.domain === 'categories' ? categoryOf(field) : binOf(field, edges ?? []);
+    const code = codeOf(field);
     return {
-      name: field.name,
-      title: titles.data?.fields[index]?.title ?? field.name,
+      ...names[index]!,
       kind: field.domain === 'categories' ? 'categories' : 'bins',
       labels: field.required ? values : [...values, MISSING_LABEL],
-      cellOf: (value) => (value === null ? missingCell(block) : cellOf(value)),
+      cellOf: (value) => {
+        const found = code(value);
+        if (found === undefined) return -1;
+        if (Number.isNaN(found)) return cells - 1;
+        return edges === undefined ? found : binAt(edges, found);
+      },
     };
   });
 }
 
-const missingCell = ({ field, cells }: Block): number => (field.required ? -1 : cells - 1);
-
-function categoryOf({ categories, type }: CategoricalField): (value: unknown) => number {
-  const cells = new Map<unknown, number>(categories.map((category, index) => [category, index]));
-  // A number's text is another value than the number, except for years, which files write as text.
-  return (value) => cells.get(type === 'year' && typeof value === 'string' ? Number(value) : value) ?? -1;
+function binAt(edges: readonly number[], ordinal: number): number {
+  let cell = 0;
+  while (cell < edges.length - 2 && ordinal >= edges[cell + 1]!) cell++;
+  return cell;
 }
 
-function binOf({ type, minimum, maximum }: RangeField, edges: readonly number[]): (value: unknown) => number {
-  return (value) => {
-    if (typeof value !== 'number' && typeof value !== 'string') return -1;
-    const ordinal = ordinalOf(type, value);
-    if (ordinal === undefined || ordinal < minimum || ordinal > maximum) return -1;
-    let cell = 0;
-    while (cell < edges.length - 2 && ordinal >= edges[cell + 1]!) cell++;
-    return cell;
-  };
+/** A number, or a date as it is written. */
+export function ordinalText({ type }: RangeField, ordinal: number): string {
+  return String(type === 'number' || type === 'integer' ? ordinal : formatCalendar(type, ordinal));
 }
 
 /** "80–99" for whole values, "1.5 – <2" for real ones; the last bin is closed. */
-function binLabels({ type }: RangeField, edges: readonly number[]): string[] {
-  const text = (ordinal: number): string =>
-    String(type === 'number' || type === 'integer' ? ordinal : formatCalendar(type, ordinal));
+function binLabels(field: RangeField, edges: readonly number[]): string[] {
+  const { type } = field;
+  const text = (ordinal: number): string => ordinalText(field, ordinal);
   const join = type === 'date' || type === 'yearmonth' ? ' – ' : '–';
   return edges.slice(0, -1).map((low, index) => {
     const high = edges[index + 1]!;

@@ -2,6 +2,7 @@ export type EvaluationErrorCode =
   | 'EmptyTable'
   | 'RealRowOutsideSchema'
   | 'NoPairs'
+  | 'UnknownColumn'
   | 'AuditInvalid'
   | 'AuditTooSmall'
   | 'AuditFailed';

@@ -83,8 +83,8 @@ function heatMap(
     splitArea: { show: false },
   };
   const size = 26 * names.length;
-  return chart({ width: size + 104, height: size + 130 }, `${what}: heat map over ${names.length} columns`, {
-    grid: { left: 90, right: 10, top: 6, bottom: 122 },
+  return chart({ width: size + 116, height: size + 146 }, `${what}: heat map over ${names.length} columns`, {
+    grid: { left: 102, right: 10, top: 6, bottom: 138 },
     xAxis: { ...axis, axisLabel: { ...axisText, rotate: 90, interval: 0 } },
     yAxis: { ...axis, inverse: true, axisLabel: { ...axisText, interval: 0 } },
     visualMap: {
@@ -92,7 +92,7 @@ function heatMap(
       max: span,
       calculable: false,
       orient: 'horizontal',
-      left: 70,
+      left: 82,
       bottom: 2,
       itemWidth: 10,
       itemHeight: Math.max(80, size - 70),
@@ -130,14 +130,20 @@ export interface AssociationCharts {
   readonly difference: Markup;
 }
 
-export function associationCharts({ columns, association }: Evaluation): AssociationCharts {
-  const names = columns.map((column) => column.name);
-  const difference = association.synthetic.map((row, i) =>
-    row.map((value, j) => value - (association.real[i]?.[j] ?? 0)),
-  );
+/** Of the two matrices over `columns`, and of their difference. */
+export function associationCharts({
+  columns: names,
+  real,
+  synthetic,
+}: {
+  readonly columns: readonly string[];
+  readonly real: readonly (readonly number[])[];
+  readonly synthetic: readonly (readonly number[])[];
+}): AssociationCharts {
+  const difference = synthetic.map((row, i) => row.map((value, j) => value - (real[i]?.[j] ?? 0)));
   return {
-    real: heatMap(names, association.real, 'Association in the real table, Cramér’s V', false),
-    synthetic: heatMap(names, association.synthetic, 'Association in the synthetic table, Cramér’s V', false),
+    real: heatMap(names, real, 'Association in the real table, Cramér’s V', false),
+    synthetic: heatMap(names, synthetic, 'Association in the synthetic table, Cramér’s V', false),
     difference: heatMap(names, difference, 'Synthetic minus real association', true),
   };
 }

@@ -72,7 +72,10 @@ export function distributionsSection({ evaluation }: ReportData): Markup {
 const WORST_PAIRS = 8;
 
 export function associationSection({ evaluation }: ReportData): Markup {
-  const maps = associationCharts(evaluation);
+  const maps = associationCharts({
+    columns: evaluation.columns.map(({ name }) => name),
+    ...evaluation.association,
+  });
   const position = new Map(evaluation.columns.map(({ name }, index) => [name, index]));
   const v = (matrix: readonly (readonly number[])[], [a, b]: readonly [string, string]): string =>
     (matrix[position.get(a) ?? 0]?.[position.get(b) ?? 0] ?? 0).toFixed(2);

@@ -34,7 +34,8 @@ export function power(value: number): string {
   return mantissa === '1' ? raised : `${Number(Number(mantissa).toFixed(2))} × ${raised}`;
 }
 
-export const percent = (share: number, digits = 1): string => `${(100 * share).toFixed(digits)} %`;
+export const percent = (share: number, digits = 1): string =>
+  `${(100 * share).toFixed(digits).replace('-', '−')} %`;
 
 export const distance = (value: number): string => value.toFixed(3);
 

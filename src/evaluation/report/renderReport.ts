@@ -1,6 +1,7 @@
 import { associationSection, distributionsSection, fidelitySection } from './dataSections.js';
 import { count, counted, duration, epsilon, percent, power } from './format.js';
 import { html, Markup } from './html.js';
+import { qualitySection } from './qualitySection.js';
 import { dropouts, type ReportData } from './reportData.js';
 import { costSection, epsilonSection, roundsSection } from './runSections.js';
 import { STYLE } from './style.js';
@@ -26,6 +27,7 @@ ${header(data)}
 <main>
 ${note()}
 ${tiles(data)}
+${qualitySection(data.measured ?? [], data.evaluated)}
 ${fidelitySection(data)}
 ${distributionsSection(data)}
 ${associationSection(data)}

@@ -1,5 +1,6 @@
 import type { Audit } from '../audit/oneRun.js';
 import type { Evaluation } from '../evaluate.js';
+import type { MeasuredRelease } from './qualitySection.js';
 
 /** Whoever looks, and what they can subtract from the noise. */
 export type Viewer =
@@ -91,6 +92,10 @@ export interface ReportData {
   /** In the order in which they ran, retries included. */
   readonly rounds: readonly ReportRound[];
   readonly ledger: readonly ReportLedgerEntry[];
+  /** Releases whose quality the federation measured itself: what may be published. */
+  readonly measured?: readonly MeasuredRelease[];
+  /** Of several releases the one whose table `evaluation` is about, by its synthesizer. */
+  readonly evaluated?: string;
   readonly evaluation: Evaluation;
 }
 

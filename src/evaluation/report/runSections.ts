@@ -35,7 +35,7 @@ export function epsilonSection(data: ReportData): Markup {
     Accountant: ${privacy.accountant}.</p>
     <h3>Who sees which ε</h3>
     <div class="scroll"><table>
-      <caption>The same run seen by five observers, at δ = ${power(privacy.delta)}; unit of privacy: one record, added or removed</caption>
+      <caption>The same sums seen by five observers, at δ = ${power(privacy.delta)}; unit of privacy: one record, added or removed</caption>
       <thead><tr><th scope="col">Observer</th><th scope="col">What it has</th>
       <th scope="col" class="n">ε charged</th><th scope="col" class="n">true ε between</th></tr></thead>
       <tbody>${privacy.views.map(({ viewer, epsilon: value, interval }) => {

@@ -61,6 +61,12 @@ li { margin:0 0 7px; }
 .key.dropped { background:none; width:auto; height:auto; color:#a34600; font-weight:700; }
 .warn { color:#a34600; font-weight:650; }
 .ok { color:var(--good); font-weight:650; }
+.level { white-space:nowrap; }
+.watch { color:#7a5a00; font-weight:650; }
+table.verdicts td small { margin-top:3px; font-size:12.5px; }
+table.tight td small, table.tight th small { white-space:nowrap; }
+.scroll + p { margin-top:10px; }
+.smoke { border-left:5px solid var(--synthetic); background:#fffbef; padding:8px 14px; max-width:none; font-size:14.5px; }
 footer { color:var(--soft); font-size:13px; }
 @media screen and (max-width:900px) { .tiles { grid-template-columns:repeat(2,1fr); } .two,.three { grid-template-columns:1fr; } main, header.page > div { padding-left:16px; padding-right:16px; } section { padding:20px 16px; } }
 @media screen and (max-width:900px) { figure { overflow-x:auto; } #epsilon svg, #rounds svg { min-width:720px; max-width:none; } }
@@ -72,7 +78,10 @@ footer { color:var(--soft); font-size:13px; }
   section { border:0; padding:8px 0 0; border-top:1px solid var(--line); border-radius:0; }
   nav { display:none; }
   .three { grid-template-columns:1fr 1fr; }
-  #cost .two { grid-template-columns:1fr; }
+  #cost .two, #utility .two, #membership .two { grid-template-columns:1fr; }
+  #groups table, #groups thead th { font-size:7.5pt; }
+  #groups th, #groups td { padding-right:6px; }
+  .scroll { overflow:visible; }
   figure, table, .tile, aside.frame { break-inside:avoid; }
   h2, h3 { break-after:avoid; }
 }
