@@ -23,6 +23,7 @@ import { lockFile } from './processLock.js';
  *   enrolment.json where and as whom it enrols
  *   charter.json   the charter that it signed, and the digest that it pinned
  *   spending.jsonl its own spending record
+ *   hold-out.key   32 bytes in hex, mode 0600: which records are held out, where the charter holds any out
  *   lock           the process that runs on it
  */
 export interface Identity {
@@ -86,6 +87,27 @@ export function readIdentity(dir: string, primitives: Primitives): Identity {
       'NotInitialised',
       `There is no ${path}: run "chorale participant init" first.`,
     );
+  const seed = readSecret(path, 'an identity key', 'Restore it from a backup.');
+  return { seed, publicKey: bytesToHex(primitives.ed25519PublicKey(seed)) };
+}
+
+/**
+ * The secret that decides which of this participant's records are held out. Made when it is first needed, and then kept: another
+ * one would evaluate on records that were trained on. Throws KeyFile where it is malformed, or readable by
+ * anyone else.
+ */
+export function holdOutKey(dir: string, rng: Rng): Uint8Array {
+  const path = join(dir, 'hold-out.key');
+  if (!existsSync(path)) writeFileSync(path, `${bytesToHex(rng(32))}\n`, { mode: 0o600, flag: 'wx' });
+  return readSecret(
+    path,
+    'a hold-out key',
+    'Restore it from a backup: another one would hold out other records, some of which were trained on.',
+  );
+}
+
+/** 32 bytes in hex that only their owner can read. */
+function readSecret(path: string, what: string, remedy: string): Uint8Array {
   const mode = statSync(path).mode & 0o777;
   if ((mode & 0o077) !== 0)
     throw new ParticipantError(
@@ -94,12 +116,8 @@ export function readIdentity(dir: string, primitives: Primitives): Identity {
     );
   const text = readFileSync(path, 'utf8').trim();
   if (!/^[0-9a-f]{64}$/.test(text))
-    throw new ParticipantError(
-      'KeyFile',
-      `${path} is not an identity key (32 bytes in hex). Restore it from a backup.`,
-    );
-  const seed = hexToBytes(text);
-  return { seed, publicKey: bytesToHex(primitives.ed25519PublicKey(seed)) };
+    throw new ParticipantError('KeyFile', `${path} is not ${what} (32 bytes in hex). ${remedy}`);
+  return hexToBytes(text);
 }
 
 export function readEnrolment(dir: string): EnrolmentSettings {

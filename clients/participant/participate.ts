@@ -12,10 +12,18 @@ import {
   readCharter,
 } from '../../src/federation/charter.js';
 import type { Task } from '../../src/federation/service.js';
+import { splitRecords } from '../../src/synthesis/table/holdOut.js';
 import type { RecordSource } from '../../src/synthesis/table/records.js';
 import { type CoordinatorClient, createCoordinatorClient } from './coordinatorClient.js';
 import { ParticipantError } from './errors.js';
-import { type PinnedCharter, readEnrolment, readIdentity, readPinnedCharter, SPENDING_FILE } from './home.js';
+import {
+  holdOutKey,
+  type PinnedCharter,
+  readEnrolment,
+  readIdentity,
+  readPinnedCharter,
+  SPENDING_FILE,
+} from './home.js';
 import { createRunPolicy } from './policy.js';
 import { createSession } from './session.js';
 import { assertMember } from './signCharter.js';
@@ -64,7 +72,11 @@ export async function participate(ports: ParticipatePorts): Promise<void> {
       'The pinned charter is not the one that its digest names: sign it again.',
     );
   const member = assertMember(charter, identity.publicKey, enrolment);
-  const records = await ports.openRecords(charter.schema);
+  const whole = await ports.openRecords(charter.schema);
+  const records =
+    charter.holdOut === undefined
+      ? whole
+      : await splitRecords(whole, charter.holdOut, holdOutKey(dir, ports.rng));
   const spending = openSpending(join(dir, SPENDING_FILE), charter.privacy);
   try {
     await patiently(() => client.signCharter(pinned.digest, pinned.signature));

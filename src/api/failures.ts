@@ -24,6 +24,8 @@ const MEANING: Readonly<Record<FailureCode, string>> = {
   BudgetExceeded: 'The charter’s limit does not cover the cost.',
   QuorumNotReached: 'Fewer than the charter’s minimum are left.',
   ReleaseNotReady: 'The run has released nothing yet.',
+  ReleaseGated:
+    'A gate of the charter is failed or not measured yet, so the release is held back; `details` has each gate.',
 };
 
 export class Failure {

@@ -29,6 +29,7 @@ const STATUS: Readonly<Record<FailureCode, number>> = {
   BudgetExceeded: 409,
   QuorumNotReached: 409,
   ReleaseNotReady: 409,
+  ReleaseGated: 409,
 };
 
 /** The problem that an error is, or undefined for a bug. */

@@ -6,10 +6,12 @@ import { registerCharter } from './commands/charter.js';
 import { registerCohort } from './commands/cohort.js';
 import { registerCoordinator } from './commands/coordinator.js';
 import { registerDemo } from './commands/demo.js';
+import { registerEvaluate } from './commands/evaluate.js';
 import { registerParticipant } from './commands/participant.js';
 import { registerPrivacy } from './commands/privacy.js';
 import { registerRun } from './commands/run.js';
 import { registerSample } from './commands/sample.js';
+import { registerSchema } from './commands/schema.js';
 import { registerSimulate } from './commands/simulate.js';
 import { EXIT, explain } from './exits.js';
 import { VERSION } from './version.js';
@@ -27,6 +29,7 @@ const program = new Command('chorale')
     `
 Examples:
   $ chorale demo                                    eight airlines, one generator, in two minutes
+  $ chorale schema init north.csv --out schema.json
   $ chorale simulate --schema schema.json --participants 'parts/*.csv' --epsilon 1 --delta 1e-9 --out synthetic.csv
   $ chorale coordinator start --data ./coordinator --federation my-federation
   $ chorale participant init --dir ./north --coordinator http://127.0.0.1:4000 \\
@@ -41,6 +44,8 @@ docs/deploy-by-hand.md walks through a real deployment in three terminals.`,
 
 registerDemo(program);
 registerSimulate(program);
+registerEvaluate(program);
+registerSchema(program);
 registerCoordinator(program);
 registerParticipant(program);
 registerCohort(program);

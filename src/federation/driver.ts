@@ -1,4 +1,3 @@
-import { hexToBytes } from '@noble/hashes/utils.js';
 import type { Json } from '../crypto/canonical.js';
 import type { MaskWork } from '../crypto/maskWork.js';
 import type { Primitives } from '../crypto/primitives.js';
@@ -6,7 +5,7 @@ import type { Rng } from '../crypto/rng.js';
 import { eventOf } from '../privacy/quantization.js';
 import { survivorFloor } from '../secagg/graph.js';
 import { synthesizerOf } from '../synthesis/index.js';
-import type { NoisySum, Step, Synthesizer } from '../synthesis/synthesizer.js';
+import type { NoisySum, Step } from '../synthesis/synthesizer.js';
 import { closeBlock, type LiveBlock, restoreBlock, setUpBlock } from './block.js';
 import { type Charter, cohortOf, readCharter, synthesisContext } from './charter.js';
 import { FederationError } from './errors.js';
@@ -14,6 +13,7 @@ import type { Desk } from './exchange.js';
 import { commit, voidReservation } from './ledger.js';
 import type { Blobs, Bus, Clock, MessageRecord, RoundRecord, RunRecord, Store } from './ports.js';
 import { openRoundRow, playRound, type RoundOutcome } from './round.js';
+import { loadState, releaseOf } from './runState.js';
 import { PHASES } from './service.js';
 
 /** Waits and sizes of a run; none of them touches privacy. */
@@ -86,7 +86,7 @@ export async function driveRun(ports: DriverPorts, runId: string, signal: AbortS
   const context = synthesisContext(charter);
   const options = synthesizer.parseOptions(run.options);
 
-  let state = await loadState(frame, synthesizer, options, context);
+  let state = await loadState(ports, run, synthesizer, options, context);
   let step = run.step;
   let stateDigest = run.stateDigest;
   let block = await restoreBlock(frame);
@@ -98,7 +98,8 @@ export async function driveRun(ports: DriverPorts, runId: string, signal: AbortS
   });
 
   const finish = async (status: 'completed' | 'stopped' | 'aborted', reason: string | null) => {
-    const releaseDigest = status === 'aborted' ? null : await blobs.put(synthesizer.release(state));
+    const released = status === 'aborted' ? undefined : releaseOf(synthesizer, state);
+    const releaseDigest = released === undefined ? null : await blobs.put(released);
     if (block !== undefined) await closeBlock(frame, block);
     await store.transaction((tx) =>
       tx.updateRun(runId, { status, reason, releaseDigest, finishedAt: new Date(ports.clock.now()) }),
@@ -186,18 +187,6 @@ export async function driveRun(ports: DriverPorts, runId: string, signal: AbortS
     block = undefined;
     return setUpBlock(frame);
   }
-}
-
-async function loadState<Options, State>(
-  { run, ports }: RunFrame,
-  synthesizer: Synthesizer<Options, State>,
-  options: Options,
-  context: ReturnType<typeof synthesisContext>,
-): Promise<State> {
-  if (run.stateDigest === null) return synthesizer.initialState(context, options, hexToBytes(run.seed));
-  const bytes = await ports.blobs.get(run.stateDigest);
-  if (bytes === undefined) throw new Error(`the state blob of run ${run.id} at step ${run.step} is missing`);
-  return synthesizer.decodeState(context, options, bytes);
 }
 
 /** The charge becomes what survived, the state moves on, the round closes: all of it or nothing. */

@@ -106,6 +106,8 @@ export function createEnrolment(ports: EnrolmentPorts): Enrolment {
             orders: [...input.orders],
           },
           cohort: { minSurvivors: input.minSurvivors, maxColluders: input.maxColluders },
+          ...(input.holdOut !== undefined && { holdOut: input.holdOut }),
+          ...(input.releaseGates !== undefined && { releaseGates: input.releaseGates }),
         });
         if (newest?.status === 'proposed') await tx.updateCharter(newest.digest, { status: 'superseded' });
         return tx.insertCharter({

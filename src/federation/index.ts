@@ -6,6 +6,7 @@ import { abandonRun, DEFAULT_TIMING, type DriverPorts, driveRun, type RunTiming 
 import { createEnrolment } from './enrolment.js';
 import { createDesk } from './exchange.js';
 import type { Blobs, Bus, Clock, Store } from './ports.js';
+import { createQuality } from './quality.js';
 import { createRuns } from './runs.js';
 import { createSamples } from './samples.js';
 import type { CoordinatorService } from './service.js';
@@ -61,12 +62,16 @@ export function createFederation(ports: FederationPorts): Federation {
     await abandonRun(driverPorts, runId);
   }
 
+  const compliance = createCompliance(store);
+  const quality = createQuality(store, blobs, compliance);
+
   return {
     enrolment: createEnrolment({ federation: ports.federation, store, bus, rng, primitives }),
     runs: createRuns({ store, bus, rng, start, stop: abandon }),
     exchange: desk,
-    compliance: createCompliance(store),
-    samples: createSamples(store, blobs),
+    compliance,
+    quality,
+    samples: createSamples(store, blobs, quality),
     async resume() {
       for (const run of await store.transaction((tx) => tx.runs('running'))) start(run.id);
     },

@@ -1,11 +1,12 @@
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Json } from '../crypto/canonical.js';
+import { canonicalJson } from '../crypto/canonical.js';
 import type { Rng } from '../crypto/rng.js';
-import { synthesizerOf } from '../synthesis/index.js';
+import { QUALITY, synthesizerOf } from '../synthesis/index.js';
 import { readCharter, synthesisContext } from './charter.js';
 import { FederationError, refusingInput } from './errors.js';
 import { planDigest, totalSteps } from './plan.js';
-import type { Bus, RunRecord, Store } from './ports.js';
+import type { Bus, CharterRecord, RunRecord, Store, Transaction } from './ports.js';
 import type { Runs } from './service.js';
 
 export interface RunPorts {
@@ -34,14 +35,16 @@ export function createRuns({ store, bus, rng, start, stop }: RunPorts): Runs {
             'CharterNotActive',
             'No charter is active: every member must sign it before a run.',
           );
-        const { parsed, plan } = refusingInput(() => {
+        const { parsed, plan, inputs } = refusingInput(() => {
           const synthesizer = synthesizerOf(kind);
           const checked = synthesizer.parseOptions(options);
           return {
             parsed: checked,
+            inputs: synthesizer.inputs?.(checked) ?? [],
             plan: synthesizer.plan(synthesisContext(readCharter(charter.body)), checked),
           };
         });
+        for (const input of inputs) await assertReleased(tx, input, charter);
         return tx.insertRun({
           id: bytesToHex(rng(6)),
           charterDigest: charter.digest,
@@ -137,4 +140,26 @@ export function createRuns({ store, bus, rng, start, stop }: RunPorts): Runs {
       }
     },
   };
+}
+
+/** A run can build on what was released under the same schema: of another table neither cells nor columns are the same. */
+async function assertReleased(tx: Transaction, runId: string, active: CharterRecord): Promise<void> {
+  const run = await tx.run(runId);
+  if (run === null) throw new FederationError('NotFound', `There is no run ${runId}.`);
+  if (run.synthesizer === QUALITY)
+    throw new FederationError(
+      'InvalidInput',
+      `Run ${runId} is a measurement itself: name the run that it measured.`,
+    );
+  if (run.releaseDigest === null)
+    throw new FederationError(
+      'ReleaseNotReady',
+      `Run ${runId} is ${run.status}: it has released nothing to build on.`,
+    );
+  const schemaOf = ({ body }: CharterRecord) => canonicalJson(readCharter(body).schema);
+  if (schemaOf((await tx.charter(run.charterDigest))!) !== schemaOf(active))
+    throw new FederationError(
+      'InvalidInput',
+      `Run ${runId} is under a charter with another schema than the active one.`,
+    );
 }

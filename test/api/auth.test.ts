@@ -52,6 +52,7 @@ const MAY: Readonly<Record<string, readonly string[]>> = {
   'Query.run': ['participant', 'operator', 'approver', 'auditor', 'application'],
   'Query.runs': ['participant', 'operator', 'approver', 'auditor', 'application'],
   'Query.previewRun': ['operator', 'approver'],
+  'Query.qualityReport': ['participant', 'operator', 'approver', 'auditor', 'application'],
   'Query.syntheticSamples': ['application'],
   'Mutation.enrollParticipant': ['a key nobody knows', 'pending', 'revoked', 'participant'],
   'Mutation.signCharter': ['participant'],
@@ -81,6 +82,7 @@ const ASK: Readonly<Record<string, string>> = {
   'Query.run': '{ run(id: "x") { step } }',
   'Query.runs': '{ runs { totalCount } }',
   'Query.previewRun': '{ previewRun(synthesizer: "gan", options: {}) { __typename } }',
+  'Query.qualityReport': '{ qualityReport(run: "x") { __typename } }',
   'Query.syntheticSamples': '{ syntheticSamples(run: "x") { __typename } }',
   'Mutation.enrollParticipant':
     'mutation { enrollParticipant(input: {federation: "f", name: "n", publicKey: "00", declaredRecords: 1, proof: "00", idempotencyKey: "12345678"}) { __typename } }',

@@ -13,7 +13,8 @@ import { createCompliance } from '../../src/federation/compliance.js';
 import { createEnrolment } from '../../src/federation/enrolment.js';
 import { FederationError } from '../../src/federation/errors.js';
 import { createDesk, type Desk } from '../../src/federation/exchange.js';
-import type { Clock, Role, Store } from '../../src/federation/ports.js';
+import type { Blobs, Clock, Role, Store } from '../../src/federation/ports.js';
+import { createQuality } from '../../src/federation/quality.js';
 import { createRuns } from '../../src/federation/runs.js';
 import type { CharterInput, CoordinatorService, Samples } from '../../src/federation/service.js';
 import { type OpenedStore, openStore } from '../../src/store/index.js';
@@ -25,6 +26,8 @@ import { type OpenedStore, openStore } from '../../src/store/index.js';
 export interface Bench {
   readonly server: ApiServer;
   readonly opened: OpenedStore;
+  /** What a driver would have kept. */
+  readonly blobs: Blobs;
   readonly desk: Desk;
   readonly service: CoordinatorService;
   readonly log: string[];
@@ -37,12 +40,28 @@ export const FEDERATION = 'test-federation';
 export const rng = systemRng();
 export const MODEL = Uint8Array.from({ length: 1000 }, (_, i) => i % 251);
 
+/** What every released run of these tests published. */
+export const RELEASE = Uint8Array.from({ length: 500 }, (_, i) => (7 * i) % 253);
+
 export const SCHEMA: Json = {
   fields: [
     { name: 'species', type: 'string', constraints: { enum: ['bat', 'gull, herring'], required: true } },
     { name: 'speed', type: 'integer', constraints: { minimum: 0, maximum: 400 } },
   ],
 };
+
+function memoryBlobs(): Blobs {
+  const kept = new Map<string, Uint8Array>();
+  return {
+    async put(bytes) {
+      const digest = bytesToHex(nodePrimitives.sha256(bytes));
+      kept.set(digest, bytes);
+      return digest;
+    },
+    get: async (digest) => kept.get(digest),
+    delete: async (digest) => void kept.delete(digest),
+  };
+}
 
 export async function openBench(
   change: (service: CoordinatorService) => CoordinatorService = (s) => s,
@@ -65,11 +84,14 @@ export async function openBench(
       }),
   };
   const desk = createDesk({ clock, rng });
+  const compliance = createCompliance(store);
+  const blobs = memoryBlobs();
   const service = change({
     enrolment: createEnrolment({ federation: FEDERATION, store, bus, rng, primitives: nodePrimitives }),
     runs: createRuns({ store, bus, rng, start: () => {}, stop: async () => {} }),
     exchange: desk,
-    compliance: createCompliance(store),
+    compliance,
+    quality: createQuality(store, blobs, compliance),
     samples: tellingSamples(store),
   });
   const log: string[] = [];
@@ -78,6 +100,7 @@ export async function openBench(
   return {
     server,
     opened,
+    blobs,
     desk,
     service,
     log,
@@ -93,15 +116,22 @@ export async function openBench(
 
 function tellingSamples(store: Store): Samples {
   return {
-    async rows(runId, { seed, offset, count }) {
+    async release(runId) {
+      const run = await store.transaction((tx) => tx.run(runId));
+      if (run?.releaseDigest == null)
+        throw new FederationError('ReleaseNotReady', 'Nothing is released yet.');
+      return RELEASE;
+    },
+    async rows(runId, { seed, offset, count, where, balance }) {
       const run = await store.transaction((tx) => tx.run(runId));
       if (run === null) throw new FederationError('NotFound', `There is no run ${runId}.`);
       if (run.releaseDigest === null)
         throw new FederationError('ReleaseNotReady', 'Nothing is released yet.');
+      const told = JSON.stringify({ where, balance });
       return (async function* () {
         for (let i = offset; i < offset + count; i++)
           yield {
-            species: i % 2 === 0 ? 'bat' : 'gull, herring',
+            species: told !== '{}' ? told : i % 2 === 0 ? 'bat' : 'gull, herring',
             speed: i % 10 === 9 ? null : (i + seed.length) % 400,
           };
       })();

@@ -13,6 +13,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
+  holdOutKey,
   initHome,
   lockHome,
   pinCharter,
@@ -49,6 +50,20 @@ const failing = (code: string, message?: RegExp) =>
   });
 
 describe('a participant’s folder', () => {
+  it('gets a hold-out key when one is first needed, keeps it, and refuses one that is damaged or known to others', () => {
+    init();
+    const path = join(dir, 'hold-out.key');
+    expect(existsSync(path)).toBe(false);
+    const made = holdOutKey(dir, systemRng());
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(holdOutKey(dir, systemRng())).toEqual(made);
+    chmodSync(path, 0o644);
+    expect(() => holdOutKey(dir, systemRng())).toThrow(failing('KeyFile', /can be read by others/));
+    chmodSync(path, 0o600);
+    writeFileSync(path, 'not a key');
+    expect(() => holdOutKey(dir, systemRng())).toThrow(failing('KeyFile', /some of which were trained on/));
+  });
+
   it('holds a fresh key that only its owner can read', () => {
     const made = init();
     expect(statSync(dir).mode & 0o777).toBe(0o700);

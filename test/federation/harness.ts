@@ -21,6 +21,8 @@ import type { CharterInput } from '../../src/federation/service.js';
 import { openFileBlobs } from '../../src/store/fileBlobs.js';
 import type { OpenedStore } from '../../src/store/index.js';
 import { readCsv } from '../../src/synthesis/table/csv.js';
+import { splitRecords } from '../../src/synthesis/table/holdOut.js';
+import type { RecordSource } from '../../src/synthesis/table/records.js';
 import { parseTableSchema } from '../../src/synthesis/table/schema.js';
 import { type Contribution, identityOf, Member } from './member.js';
 
@@ -159,7 +161,7 @@ export async function openChoir(opened: OpenedStore, options: ChoirOptions = {})
         identity: identityOf(key),
         charter: { ...charter, privacy: { ...charter.privacy, epsilon } },
         charterDigest: proposed.digest,
-        records: await recordsOf(i),
+        records: await dividedBy(charter, await recordsOf(i), i),
         spendingFile: join(folder, `spending-${i}.jsonl`),
         rng: memberRng(`${seed} member ${i}`),
         service: () => service,
@@ -232,6 +234,15 @@ async function recordsOf(member: number) {
     return `${value},${value},${'xyz'[(i + member) % 2]}`;
   });
   return readCsv(Readable.from([`a,b,c\n${rows.join('\n')}\n`]), parseTableSchema(SCHEMA));
+}
+
+/** As a participant does it when it reads its file. */
+function dividedBy(
+  { holdOut }: Charter,
+  records: RecordSource,
+  member: number,
+): Promise<RecordSource> | RecordSource {
+  return holdOut === undefined ? records : splitRecords(records, holdOut, seedOf(`hold-out ${member}`));
 }
 
 /** Goes on over the member's restarts, as the system's generator does: no key comes twice. */

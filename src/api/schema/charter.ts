@@ -51,6 +51,21 @@ builder.queryField('charter', (t) =>
   }),
 );
 
+const ReleaseGatesInput = builder.inputType('ReleaseGatesInput', {
+  description: 'What a run has to show before anything of it is given out; what is left out is not asked.',
+  fields: (t) => ({
+    maxEpsilon: t.float({
+      description: 'Of the run’s own sums in the ledger, the upper end by the tight accountants.',
+    }),
+    minFidelity: t.float({
+      description: '1 − mean total variation of pairs, the lower end of its interval, by a quality report.',
+    }),
+    maxAttackAdvantage: t.float({
+      description: 'Of the membership attack, the upper end of its interval, by a quality report.',
+    }),
+  }),
+});
+
 const ProposeCharterInput = builder.inputType('ProposeCharterInput', {
   fields: (t) => ({
     schema: t.field({
@@ -66,6 +81,11 @@ const ProposeCharterInput = builder.inputType('ProposeCharterInput', {
     }),
     minSurvivors: t.int({ required: true }),
     maxColluders: t.int({ required: true }),
+    holdOut: t.float({
+      description:
+        'Share of its records that each member keeps from training, so that quality can be measured: above 0, at most 0.5. Left out: none.',
+    }),
+    releaseGates: t.field({ type: ReleaseGatesInput }),
     idempotencyKey: t.string(IDEMPOTENCY_KEY),
   }),
 });
@@ -76,8 +96,14 @@ mutation('proposeCharter', {
   input: ProposeCharterInput,
   success: Charter,
   successName: 'Charter',
-  async execute({ idempotencyKey: _, ...input }, { service }) {
-    return { id: (await service.enrolment.proposeCharter(input)).digest };
+  async execute({ idempotencyKey: _, holdOut, releaseGates, ...input }, { service }) {
+    const gates = Object.entries(releaseGates ?? {}).filter(([, wanted]) => typeof wanted === 'number');
+    const proposed = await service.enrolment.proposeCharter({
+      ...input,
+      ...(typeof holdOut === 'number' && { holdOut }),
+      ...(gates.length > 0 && { releaseGates: Object.fromEntries(gates) }),
+    });
+    return { id: proposed.digest };
   },
   load,
 });

@@ -6,6 +6,7 @@ import './run.js';
 import './budget.js';
 import './exchange.js';
 import './progress.js';
+import './quality.js';
 import './samples.js';
 import './token.js';
 

@@ -10,6 +10,7 @@ import { query } from '../query.js';
 import { Charter } from './charter.js';
 import { RoundPhaseEnum, RunStatusEnum } from './enums.js';
 import { finite, ObserverViewRef, PreviewTargetRef, PrivacyIntervalRef, RefusalRef } from './privacy.js';
+import { ReleaseGate } from './quality.js';
 
 type EpsilonViews = Awaited<ReturnType<Compliance['views']>>;
 
@@ -107,6 +108,12 @@ export const Run = builder.prismaNode('Run', {
       description:
         'ε of what the run really spent, by who looks, the headline first; empty while nothing was spent.',
       resolve: ({ id }, _args, { service }) => service.compliance.observerViews(id),
+    }),
+    gates: t.field({
+      type: [ReleaseGate],
+      authScopes: READERS,
+      description: 'What the charter asks of the release, and what was found; empty where it asks nothing.',
+      resolve: ({ id }, _args, { service }) => service.quality.gates(id),
     }),
     refusals: t.field({
       type: [RefusalRef],

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import {
   ask,
   type Connection,
@@ -88,6 +88,22 @@ export function registerCharter(program: Command): void {
       '--orders <list>',
       'Rényi orders that enforce the limit, separated by commas; by default the one that suits ε and δ',
     )
+    .option(
+      '--hold-out <share>',
+      'share of its records that each member keeps from training, so that quality can be measured; at most 0.5',
+      number(0, 0.5),
+    )
+    .option('--max-epsilon <number>', 'hold a release back whose own sums cost more', number(0, 2 ** 40))
+    .option(
+      '--min-fidelity <number>',
+      'hold a release back until its fidelity is measured as at least this',
+      number(0, 1),
+    )
+    .option(
+      '--max-attack-advantage <number>',
+      'hold a release back until a membership attack is measured to gain at most this',
+      number(0, 1),
+    )
     .addHelpText(
       'after',
       `
@@ -99,10 +115,13 @@ Example:
       async (
         options: ConnectionOptions &
           Record<'schema' | 'orders', string> &
-          Record<'epsilon' | 'delta' | 'minSurvivors' | 'maxColluders', number>,
+          Record<'epsilon' | 'delta' | 'minSurvivors' | 'maxColluders', number> &
+          Partial<Record<'holdOut' | 'maxEpsilon' | 'minFidelity' | 'maxAttackAdvantage', number>>,
         command: Command,
       ) => {
-        const { epsilon, delta, minSurvivors, maxColluders } = options;
+        const { epsilon, delta, minSurvivors, maxColluders, holdOut } = options;
+        const { maxEpsilon, minFidelity, maxAttackAdvantage } = options;
+        const gated = (maxEpsilon ?? minFidelity ?? maxAttackAdvantage) !== undefined;
         const orders =
           options.orders === undefined
             ? [suitableOrder(epsilon, delta)]
@@ -118,16 +137,18 @@ Example:
               orders,
               minSurvivors,
               maxColluders,
+              ...(holdOut !== undefined && { holdOut }),
+              ...(gated && { releaseGates: { maxEpsilon, minFidelity, maxAttackAdvantage } }),
               idempotencyKey: idempotencyKey(),
             },
           },
         );
-        const { describeCohort, readCharter } = await import('../../federation/charter.js');
+        const { describeCohort, describeRelease, readCharter } = await import('../../federation/charter.js');
         print(
           command,
           { event: 'proposed', version: proposed.version, digest: proposed.digest, orders },
           `Charter version ${proposed.version}: ε ≤ ${epsilon} at δ = ${delta}, enforced at order ${orders.join(', ')}.\n` +
-            `${describeCohort(readCharter(proposed.body))}\nDigest ${proposed.digest}\n` +
+            `${describeCohort(readCharter(proposed.body))}\n${describeRelease(readCharter(proposed.body))}\nDigest ${proposed.digest}\n` +
             'Each member reads it ("chorale charter show") and signs it ("chorale charter sign").',
         );
       },
@@ -138,7 +159,7 @@ Example:
     .action(async (options: ConnectionOptions, command: Command) => {
       const shown = await ask<CharterView | null>(connectionOf(options), `{ charter { ${CHARTER_FIELDS} } }`);
       if (shown === null) throw new CliError('No charter has been proposed yet.');
-      const { describeCohort, readCharter } = await import('../../federation/charter.js');
+      const { describeCohort, describeRelease, readCharter } = await import('../../federation/charter.js');
       const body = readCharter(shown.body);
       const signed = new Set(shown.signatures.map((s) => s.participantId));
       print(
@@ -146,7 +167,7 @@ Example:
         { event: 'charter', ...shown },
         `Charter version ${shown.version} of "${body.federation}", ${shown.status.toLowerCase()}\ndigest ${shown.digest}\n` +
           `ε ≤ ${body.privacy.epsilon} at δ = ${body.privacy.delta}, unit: one ${body.privacy.unit} (${body.privacy.relation}), enforced at order ${body.privacy.orders.join(', ')}\n` +
-          `${describeCohort(body)}\n` +
+          `${describeCohort(body)}\n${describeRelease(body)}\n` +
           body.members
             .map(
               (m) =>
@@ -167,13 +188,22 @@ Example:
     .action(async (options: { dir: string; digest: string }, command: Command) => {
       const { signPinnedCharter } = await import('../../../clients/participant/signCharter.js');
       const { charter: body, digest } = await signPinnedCharter(options.dir, options.digest);
-      const { describeCohort } = await import('../../federation/charter.js');
+      const { describeCohort, describeRelease } = await import('../../federation/charter.js');
       print(
         command,
         { event: 'signed', digest },
-        `Pinned and signed charter version ${body.version}: ε ≤ ${body.privacy.epsilon} at δ = ${body.privacy.delta}.\n${describeCohort(body)}`,
+        `Pinned and signed charter version ${body.version}: ε ≤ ${body.privacy.epsilon} at δ = ${body.privacy.delta}.\n${describeCohort(body)}\n${describeRelease(body)}`,
       );
     });
+}
+
+function number(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (!(value >= least && value <= most))
+      throw new InvalidArgumentError(`a number from ${least} to ${most} is wanted.`);
+    return value;
+  };
 }
 
 /**

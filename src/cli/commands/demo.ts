@@ -6,7 +6,7 @@ export function registerDemo(program: Command): void {
   program
     .command('demo')
     .description('eight airlines make one synthetic table of bird strikes together, on this machine')
-    .option('--quick', 'a tenth of the rounds')
+    .option('--quick', 'few rounds, in less than a minute')
     .option('--keep', 'leave the coordinator and the participants up afterwards, until Ctrl-C')
     .option(
       '--out <folder>',

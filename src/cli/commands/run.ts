@@ -11,6 +11,7 @@ import {
 } from '../connection.js';
 import { CliError, EXIT } from '../exits.js';
 import { readOptions, registerRunPrivacy } from './runPrivacy.js';
+import { registerRunQuality } from './runQuality.js';
 
 const RUN_FIELDS = 'runId synthesizer status step totalSteps planDigest progress reason releaseDigest';
 
@@ -32,6 +33,7 @@ export function registerRun(program: Command): void {
     .description('train a synthesizer: proposed by one person, approved by another');
 
   registerRunPrivacy(run);
+  registerRunQuality(run);
 
   withConnection(run.command('propose'))
     .description('propose a run under the active charter (operator token)')

@@ -1,7 +1,8 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Json } from '../../crypto/canonical.js';
 import { isJson } from '../connection.js';
 import { CliError, EXIT } from '../exits.js';
+import type { Transport } from '../simulate/federation.js';
 import { wholeNumber } from './coordinator.js';
 import { readOptions } from './runPrivacy.js';
 
@@ -17,6 +18,7 @@ interface SimulateOptions {
   readonly maxColluders: number;
   readonly rows: number;
   readonly seed?: string;
+  readonly transport: Transport;
   readonly out: string;
 }
 
@@ -29,8 +31,15 @@ export function registerSimulate(program: Command): void {
     .description('a whole federation in one process, from your own CSV files to a synthetic table')
     .requiredOption('--schema <file>', 'Table Schema (JSON) that all files follow')
     .requiredOption('--participants <csv...>', 'a CSV file for each participant: paths, or a quoted pattern')
-    .option('--clamp', 'move numbers and dates outside the public bounds onto them, instead of refusing')
-    .option('--synthesizer <kind>', 'which synthesizer', 'marginals')
+    .option(
+      '--clamp',
+      'move what is outside the public bounds or constraints to the nearest within, instead of refusing',
+    )
+    .option(
+      '--synthesizer <kind>',
+      'which synthesizer; bootstrap, of one file, draws its real rows again: a yardstick without privacy',
+      'marginals',
+    )
     .option('--options <json>', 'its options but the noise, as JSON or a file', '{}')
     .requiredOption(
       '--epsilon <number>',
@@ -51,11 +60,16 @@ export function registerSimulate(program: Command): void {
     )
     .option('--rows <number>', 'synthetic rows to draw', wholeNumber(1, 10_000_000), 10_000)
     .option('--seed <text>', 'same seed and files, same table: for experiments only, see below')
+    .addOption(
+      new Option('--transport <kind>', 'direct calls, or signed HTTP on this machine')
+        .choices(['memory', 'http'])
+        .default('memory'),
+    )
     .requiredOption('--out <file>', 'CSV file to write; it appears only when it is whole')
     .addHelpText(
       'after',
       `
-The protocol, noise, accountant and filter of a deployment, without its network. The noise is the least with which
+The protocol, noise, accountant and filter of a deployment, without its network (--transport http: with it). The noise is the least with which
 the whole run fits ε. Each participant declares its file's number of rows rounded to the nearest 50 (at least 50):
 here it follows from the file, in a deployment people declare it, since it is public.
 Under --seed the noise, too, follows from the seed, and whoever knows it can subtract it: a table made so is for
@@ -71,6 +85,7 @@ Examples:
       if (typeof options !== 'object' || options === null || Array.isArray(options))
         throw new CliError('--options must be a JSON object.', EXIT.usage, 'InvalidInput');
       const { createTerminal } = await import('../demo/terminal.js');
+      const { bootstrapTable } = await import('../simulate/bootstrap.js');
       const { simulate } = await import('../simulate/simulate.js');
       const { summarize } = await import('../simulate/summary.js');
       const terminal = createTerminal({
@@ -78,6 +93,8 @@ Examples:
         isTty: process.stdout.isTTY === true && !isJson(command),
         write: console.log,
       });
+      const outOfBounds = clamp === true ? 'clamp' : 'refuse';
+      if (settings.synthesizer === 'bootstrap') return bootstrapTable({ ...settings, outOfBounds }, terminal);
       // By way of the exit, where the folder with the database is taken away.
       const interrupt = () => process.exit(EXIT.interrupted);
       process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
@@ -86,7 +103,7 @@ Examples:
           {
             ...settings,
             options: options as Readonly<Record<string, Json>>,
-            outOfBounds: clamp === true ? 'clamp' : 'refuse',
+            outOfBounds,
           },
           terminal,
         );

@@ -1,0 +1,81 @@
+import type { QualityReport } from '../synthesis/quality/report.js';
+import type { ReleaseGates } from './charter.js';
+import { FederationError } from './errors.js';
+
+export type GateName = keyof ReleaseGates;
+export type GateState = 'passed' | 'failed' | 'not-measured';
+
+/** One condition that the charter sets on a release. */
+export interface GateResult {
+  readonly gate: GateName;
+  readonly wanted: number;
+  /** The unfavourable end of what is known; null while nothing was measured. */
+  readonly found: number | null;
+  readonly state: GateState;
+}
+
+/** What is known of a run: the ε of its own sums in the ledger (upper end by the tight accountants), and the quality report that counts, if there is one. */
+export interface Measured {
+  readonly epsilon: number;
+  readonly report: QualityReport | undefined;
+}
+
+/**
+ * Each gate against what is known. An interval's end that speaks against the release decides, and what was not measured is not
+ * passed: a gate fails closed.
+ */
+export function gateResults(
+  { maxEpsilon, minFidelity, maxAttackAdvantage }: ReleaseGates,
+  { epsilon, report }: Measured,
+): readonly GateResult[] {
+  const results: GateResult[] = [];
+  const add = (
+    gate: GateName,
+    wanted: number | undefined,
+    found: number | undefined,
+    holds: (found: number, wanted: number) => boolean,
+  ): void => {
+    if (wanted === undefined) return;
+    if (found === undefined) results.push({ gate, wanted, found: null, state: 'not-measured' });
+    else results.push({ gate, wanted, found, state: holds(found, wanted) ? 'passed' : 'failed' });
+  };
+  const atMost = (found: number, wanted: number): boolean => found <= wanted;
+  add('maxEpsilon', maxEpsilon, epsilon, atMost);
+  add(
+    'minFidelity',
+    minFidelity,
+    report === undefined ? undefined : 1 - report.twoWay.mean.upper,
+    (found, wanted) => found >= wanted,
+  );
+  add('maxAttackAdvantage', maxAttackAdvantage, report?.attack.advantage.upper, atMost);
+  return results;
+}
+
+const WORDS: Readonly<Record<GateName, string>> = {
+  maxEpsilon: 'ε at most',
+  minFidelity: 'fidelity at least',
+  maxAttackAdvantage: 'attack advantage at most',
+};
+
+function describe({ gate, wanted, found, state }: GateResult): string {
+  const known = found === null ? 'not measured yet' : `found ${Number(found.toFixed(4))}, ${state}`;
+  return `${WORDS[gate]} ${wanted}: ${known}`;
+}
+
+/** Every gate by name in the details: wanted, found, state. Throws ReleaseGated unless all are passed. */
+export function assertGatesPassed(runId: string, results: readonly GateResult[]): void {
+  if (results.every(({ state }) => state === 'passed')) return;
+  const missing = results.some(({ state }) => state === 'not-measured');
+  throw new FederationError(
+    'ReleaseGated',
+    `Run ${runId} is held back by the charter: ${results.map(describe).join('; ')}.${
+      missing ? ` Measure it: "chorale run quality ${runId}".` : ''
+    }`,
+    Object.fromEntries(
+      results.map(({ gate, wanted, found, state }) => [
+        gate,
+        `wanted ${wanted}, found ${found ?? 'nothing'}: ${state}`,
+      ]),
+    ),
+  );
+}
