@@ -47,7 +47,16 @@ describe('the command line', () => {
   test('every command has help, with examples where there is something to explain', () => {
     const help = chorale('--help');
     expect(help.status).toBe(0);
-    for (const command of ['demo', 'coordinator', 'participant', 'charter', 'run', 'budget', 'sample']) {
+    for (const command of [
+      'demo',
+      'schema',
+      'coordinator',
+      'participant',
+      'charter',
+      'run',
+      'budget',
+      'sample',
+    ]) {
       expect(help.stdout).toContain(`\n  ${command} `);
       expect(chorale(command, '--help').status).toBe(0);
     }

@@ -56,6 +56,7 @@ const MARGINALS: SimulationSettings = {
   delta: 1e-6,
   maxColluders: 1,
   rows: 60,
+  transport: 'memory',
   out: at('synthetic.out'),
 };
 
@@ -117,6 +118,15 @@ describe('chorale simulate', () => {
       await rows.close();
       expect(readdirSync(folder).filter((name) => name.endsWith('.part'))).toEqual([]);
     }, 180_000);
+
+  test('over signed HTTP, through the coordinator’s own server, the same bytes come out as by direct calls', async () => {
+    const direct = await simulated({ ...MARGINALS, seed: '7' });
+    const http = await simulated({ ...MARGINALS, seed: '7', transport: 'http', out: at('http.out') });
+    expect(http.bytes).toBe(direct.bytes);
+    expect(http.simulation.rounds).toBe(direct.simulation.rounds);
+
+    expect(http.simulation.bytes.sentByEach).toBe(direct.simulation.bytes.sentByEach);
+  }, 120_000);
 
   test('every view of ε is stated with its interval, the headline first, and so are bytes and seconds by phase', async () => {
     const { simulation, lines } = await simulated({ ...MARGINALS, minParticipants: 3 });

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Audit } from '../../evaluation/audit/oneRun.js';
 import type { Cast, Member, Stage } from './cast.js';
-import type { RunPlan } from './plan.js';
+import type { DemoPlan } from './plan.js';
 
 /** Enough to show more than the charter's ε, were it spent without noise. */
 const CANARIES = 2048;
@@ -14,12 +14,12 @@ const CANARIES = 2048;
 export async function audit(
   { processes, terminal, folder }: Stage,
   { members }: Cast,
-  plan: RunPlan,
+  plan: DemoPlan,
 ): Promise<Audit> {
   const [{ id }] = members as [Member];
   const lines = await processes.run('audit', [
     ...['audit', '--charter', join(folder, 'participants', id, 'charter.json')],
-    ...['--options', JSON.stringify(plan.options), '--canaries', String(CANARIES)],
+    ...['--options', JSON.stringify(plan.gan), '--canaries', String(CANARIES)],
   ]);
   const found = lines.find((line) => line.event === 'audit') as unknown as Audit;
   terminal.step(

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { CliError } from '../exits.js';
 import { type BirdStrikes, writeGroupCsv } from './birdstrikes.js';
 import { freePort } from './files.js';
-import { DELTA, EPSILON, type RunPlan } from './plan.js';
+import { DELTA, EPSILON, HOLD_OUT } from './plan.js';
 import { inPairs, type LongRunning, type Processes } from './processes.js';
 import type { Terminal } from './terminal.js';
 
@@ -44,7 +44,7 @@ const MIN_SURVIVORS = 6;
 export async function startCast(
   stage: Stage,
   strikes: BirdStrikes,
-  plan: RunPlan,
+  order: number,
   port: number,
 ): Promise<Cast> {
   const { processes, terminal, folder } = stage;
@@ -75,7 +75,8 @@ export async function startCast(
   writeFileSync(schemaFile, `${JSON.stringify(strikes.schema, null, 2)}\n`);
   const [proposed] = await processes.run('operator', [
     ...['charter', 'propose', '--schema', schemaFile, '--epsilon', String(EPSILON), '--delta', String(DELTA)],
-    ...['--min-survivors', String(MIN_SURVIVORS), '--orders', String(plan.order), ...operator],
+    ...['--min-survivors', String(MIN_SURVIVORS), '--orders', String(order)],
+    ...['--hold-out', String(HOLD_OUT), ...operator],
   ]);
   const digest = String(proposed?.digest);
   const signing = members.map((member) => member.process.line('charter signed'));
@@ -85,7 +86,7 @@ export async function startCast(
   await Promise.all(signing);
   terminal.step(
     'charter',
-    `All ${members.length} signed the charter ${digest.slice(0, 12)}…: ε ≤ ${EPSILON} at δ = ${DELTA}, at least ${MIN_SURVIVORS} in every sum, one colluder assumed`,
+    `All ${members.length} signed the charter ${digest.slice(0, 12)}…: ε ≤ ${EPSILON} at δ = ${DELTA}, at least ${MIN_SURVIVORS} in every sum, one colluder assumed, ${100 * HOLD_OUT} % of the rows held out`,
     { digest, epsilonLimit: EPSILON, delta: DELTA },
   );
   return { coordinator, url, engine, at, operator, approver, members };

@@ -5,12 +5,13 @@ import { audit } from './audit.js';
 import { loadBirdStrikes } from './birdstrikes.js';
 import { type Cast, type Stage, startCast } from './cast.js';
 import { freshFolder } from './files.js';
-import { planRun } from './plan.js';
+import { measure } from './measuring.js';
+import { orderFor, planRuns } from './plan.js';
 import { createProcesses } from './processes.js';
 import { type Release, release } from './release.js';
 import { summarize } from './summary.js';
 import { createTerminal } from './terminal.js';
-import { train } from './training.js';
+import { train, trainMarginals } from './training.js';
 
 export interface DemoOptions {
   readonly quick: boolean;
@@ -54,14 +55,23 @@ async function perform(options: DemoOptions, stage: Stage): Promise<void> {
   const started = Date.now();
   stage.terminal.title('Eight airlines make one synthetic table of bird strikes. No row leaves its airline.');
   const strikes = loadBirdStrikes();
-  const plan = planRun(options.quick);
-  const cast = await startCast(stage, strikes, plan, options.port);
+  const cast = await startCast(stage, strikes, orderFor(options.quick), options.port);
+  const plan = await planRuns(stage, cast, options.quick);
   const training = await train(stage, cast, plan);
-  const { runId } = training;
+  const marginals = await trainMarginals(stage, cast, plan);
+  const measured = [
+    await measure(stage, cast, plan, training.runId),
+    await measure(stage, cast, plan, marginals.runId),
+  ];
   const audited = await audit(stage, cast, plan);
-  const released = await release(stage, cast, strikes, { runId, rows: options.rows, audited, started });
+  const released = await release(stage, cast, strikes, {
+    ganRunId: training.runId,
+    runId: marginals.runId,
+    plannedRounds: training.steps + marginals.steps + measured.length,
+    ...{ measured, audited, started, rows: options.rows },
+  });
   summarize(stage, training, released, chorale);
-  if (options.keep) await stayUp(stage, cast, released, runId, chorale);
+  if (options.keep) await stayUp(stage, cast, released, marginals.runId, chorale);
 }
 
 /** Leaves the coordinator for the user to ask, until it is interrupted. */

@@ -1,29 +1,73 @@
 import { calibrateNoise } from '../../privacy/calibration.js';
+import { epsilonOfUnits, limitUnits } from '../../privacy/filter.js';
 import { synthesizerOf } from '../../synthesis/index.js';
+import type { Cast, Stage } from './cast.js';
+import { inPairs } from './processes.js';
 
-/** The charter's limit. */
+/** The charter's limit, for everything that the federation ever asks. */
 export const EPSILON = 3;
 export const DELTA = 1e-6;
+/** Of each airline's rows, what nobody trains on. */
+export const HOLD_OUT = 0.2;
 
-/** The defaults, in as many steps as two minutes on two cores allow. */
-const FULL = { steps: 450 };
+/** Parts of what the limit admits at its order: two trainings, and a measurement of each. Together not quite all of it. */
+const PARTS = { gan: 0.5, marginals: 0.27, quality: 0.11 };
 
-/** A tenth of the steps need larger ones: more records in each, and higher learning rates. Rough, but the same machinery. */
-const QUICK = { steps: 45, samplingRate: 0.1, criticLearningRate: 0.05, generatorLearningRate: 0.005 };
+/** In as many steps as a minute and a half on two cores allow. */
+const FULL = { steps: 200 };
 
-export interface RunPlan {
-  /** The Rényi order α that the charter fixes. */
-  readonly order: number;
-  readonly options: Readonly<Record<string, unknown>>;
+/** So few steps need larger ones, by higher learning rates. Rough, but the same machinery. */
+const QUICK = { steps: 30, criticLearningRate: 0.05, generatorLearningRate: 0.005 };
+
+type Options = Readonly<Record<string, unknown>>;
+
+export interface DemoPlan {
+  readonly gan: Options;
+  readonly marginals: Options;
+  /** But for the run that is measured. */
+  readonly quality: Options;
 }
 
-/** The run's options with the noise that the limit needs over all of its steps, and the order at which it is cheapest. */
-export function planRun(quick: boolean): RunPlan {
-  const options = synthesizerOf('gan').parseOptions(quick ? QUICK : FULL) as {
+/** The Rényi order that the charter fixes: where the longest run, that of the GAN, is cheapest. */
+export function orderFor(quick: boolean): number {
+  const { samplingRate, steps } = ganOptions(quick);
+  return calibrateNoise({ epsilon: EPSILON, delta: DELTA, samplingRate, steps }).order;
+}
+
+/** Under the charter: each run's least noise within its part of the limit, as the coordinator reckons it. */
+export async function planRuns(
+  { processes }: Stage,
+  { operator }: Pick<Cast, 'operator'>,
+  quick: boolean,
+): Promise<DemoPlan> {
+  const order = orderFor(quick);
+  const asked: readonly (readonly [keyof DemoPlan, Options])[] = [
+    ['gan', ganOptions(quick)],
+    ['marginals', {}],
+    // What a measurement costs does not depend on the run that it measures.
+    ['quality', { run: 'any' }],
+  ];
+  const planned = await inPairs(asked, async ([kind, options]) => {
+    const [line] = await processes.run('operator', [
+      ...['run', 'plan', '--synthesizer', kind, '--options', JSON.stringify(options)],
+      ...['--target-epsilon', String(epsilonOf(PARTS[kind], order)), ...operator],
+    ]);
+    const target = line?.target as { readonly noiseMultiplier: number } | undefined;
+    return [kind, { ...options, noiseMultiplier: target?.noiseMultiplier }] as const;
+  });
+  return Object.fromEntries(planned) as unknown as DemoPlan;
+}
+
+function ganOptions(quick: boolean) {
+  return synthesizerOf('gan').parseOptions(quick ? QUICK : FULL) as Options & {
     readonly steps: number;
     readonly samplingRate: number;
   };
-  const { samplingRate, steps } = options;
-  const { noiseMultiplier, order } = calibrateNoise({ epsilon: EPSILON, delta: DELTA, samplingRate, steps });
-  return { order, options: { ...options, noiseMultiplier } };
+}
+
+/** The ε of a run that takes this part of the limit: at one order divergences add up, and ε does not. */
+function epsilonOf(part: number, order: number): number {
+  const limit = { epsilon: EPSILON, delta: DELTA, orders: [order] };
+  const [units] = limitUnits(limit) as [bigint];
+  return epsilonOfUnits(limit, [BigInt(Math.floor(Number(units) * part))]);
 }

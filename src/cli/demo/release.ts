@@ -5,6 +5,7 @@ import type { Audit } from '../../evaluation/audit/oneRun.js';
 import { type Evaluation, evaluate } from '../../evaluation/evaluate.js';
 import { renderReport } from '../../evaluation/report/renderReport.js';
 import { parseTableSchema } from '../../synthesis/index.js';
+import type { ReportView } from '../commands/runQuality.js';
 import { ask } from '../connection.js';
 import { CliError, EXIT } from '../exits.js';
 import { type LedgerFile, verifyLedger } from '../ledgerFile.js';
@@ -18,11 +19,14 @@ import { type ReportInput, reportInput } from './reportInput.js';
 export interface Release {
   readonly ledger: LedgerFile;
   readonly verdict: ReturnType<typeof verifyLedger>;
+  readonly measured: readonly ReportView[];
+  /** Of the marginals' table, by the demo itself. */
   readonly evaluation: Evaluation;
   readonly audited: Audit;
   readonly durationMs: number;
   readonly paths: {
     readonly synthetic: string;
+    readonly gan: string;
     readonly ledger: string;
     readonly report: string;
     readonly applicationToken: string;
@@ -40,16 +44,22 @@ export async function release(
   cast: Cast,
   strikes: BirdStrikes,
   order: {
+    readonly ganRunId: string;
+    /** The release whose table is looked at from near: that of the marginals. */
     readonly runId: string;
+    readonly measured: readonly ReportView[];
     readonly rows: number;
+    /** Of all runs. */
+    readonly plannedRounds: number;
     readonly audited: Audit;
     readonly started: number;
   },
 ): Promise<Release> {
   const { processes, terminal, folder } = stage;
-  const { runId, audited } = order;
+  const { runId, ganRunId, measured, audited } = order;
   const paths = {
     synthetic: join(folder, 'synthetic.csv'),
+    gan: join(folder, 'synthetic-gan.csv'),
     ledger: join(folder, 'ledger.json'),
     report: join(folder, 'report.html'),
     applicationToken: join(folder, 'application.token'),
@@ -67,10 +77,15 @@ export async function release(
       ]),
   );
   await Promise.all([
-    processes.run('application', [
-      ...['sample', runId, '--rows', String(order.rows), '--seed', 'demo', '--out', paths.synthetic],
-      ...[...cast.at, '--token-file', paths.applicationToken],
-    ]),
+    ...[
+      [runId, paths.synthetic],
+      [ganRunId, paths.gan],
+    ].map(([run, out]) =>
+      processes.run('application', [
+        ...['sample', run as string, '--rows', String(order.rows), '--seed', 'demo', '--out', out as string],
+        ...[...cast.at, '--token-file', paths.applicationToken],
+      ]),
+    ),
     processes.run('auditor', [
       ...['budget', 'export', '--out', paths.ledger],
       ...[...cast.at, '--token-file', paths.auditorToken],
@@ -92,23 +107,23 @@ export async function release(
   const auditor = { url: cast.url, token: (await readFile(paths.auditorToken, 'utf8')).trim() };
   const run = await ask<ReportInput['run']>(
     auditor,
-    'query ($id: String!) { run(id: $id) { runId synthesizer status reason planDigest totalSteps options observerViews { observer epsilon interval { lower upper } curve { epsilon deltaUpper } } } }',
-    { id: runId },
+    'query ($id: String!) { run(id: $id) { runId synthesizer status reason planDigest options } }',
+    { id: ganRunId },
   );
   const durationMs = Date.now() - order.started;
   writeFileSync(
     paths.report,
     renderReport(
       reportInput({
-        ...{ ledger, run, evaluation, audited, durationMs },
+        ...{ ledger, run, measured, evaluation, audited, durationMs, plannedRounds: order.plannedRounds },
         ...{ engine: cast.engine, now: new Date() },
       }),
     ),
   );
   terminal.step(
     'released',
-    'Released: the generator is trained, the synthetic table drawn, the ledger checked against its events',
+    'Released: both synthetic tables drawn, the ledger of all runs checked against its events',
     { run: runId },
   );
-  return { ledger, verdict, evaluation, audited, durationMs, paths };
+  return { ledger, verdict, measured, evaluation, audited, durationMs, paths };
 }

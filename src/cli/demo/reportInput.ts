@@ -1,19 +1,24 @@
 import { cpus, totalmem } from 'node:os';
 import type { Audit } from '../../evaluation/audit/oneRun.js';
 import type { Evaluation } from '../../evaluation/evaluate.js';
-import type { ReportData } from '../../evaluation/report/reportData.js';
+import type { ReportData, Viewer } from '../../evaluation/report/reportData.js';
 import { readCharter } from '../../federation/charter.js';
+import { epsilonBounds } from '../../privacy/epsilonBounds.js';
+import { type PrivacyEvent, parseEvent } from '../../privacy/events.js';
 import { epsilonOfUnits } from '../../privacy/filter.js';
+import { compositionOf, observerViews } from '../../privacy/observerViews.js';
 import { addUnits } from '../../privacy/units.js';
+import { countEqual, type Observer } from '../../privacy/views.js';
+import type { ReportView } from '../commands/runQuality.js';
 import type { LedgerFile } from '../ledgerFile.js';
 
-const VIEWERS = {
-  COORDINATOR_WITH_COLLUDERS: 'coordinator-and-colluders',
-  PUBLIC: 'public',
-  ANOTHER_MEMBER: 'another-member',
-  COORDINATOR_ALONE: 'coordinator-alone',
-  SECURE_AGGREGATION_BROKEN: 'secure-aggregation-broken',
-} as const;
+const VIEWERS: Readonly<Record<Observer, Viewer>> = {
+  coordinatorWithColluders: 'coordinator-and-colluders',
+  public: 'public',
+  anotherMember: 'another-member',
+  coordinatorAlone: 'coordinator-alone',
+  secureAggregationBroken: 'secure-aggregation-broken',
+};
 
 export interface ReportInput {
   readonly ledger: LedgerFile;
@@ -23,16 +28,12 @@ export interface ReportInput {
     readonly status: string;
     readonly reason: string | null;
     readonly planDigest: string;
-    readonly totalSteps: number;
     readonly options: Readonly<Record<string, unknown>>;
-    /** As GraphQL answers it. */
-    readonly observerViews: readonly {
-      readonly observer: keyof typeof VIEWERS;
-      readonly epsilon: number | null;
-      readonly interval: { readonly lower: number; readonly upper: number | null };
-      readonly curve: readonly { readonly epsilon: number; readonly deltaUpper: number }[];
-    }[];
   };
+  /** Of each release, as the federation measured it. */
+  readonly measured: readonly ReportView[];
+  /** Sums of all runs. */
+  readonly plannedRounds: number;
   readonly evaluation: Evaluation;
   readonly audited: Audit;
   readonly durationMs: number;
@@ -42,9 +43,10 @@ export interface ReportInput {
 
 /** What the report shows, from what an auditor may ask and the demo's own evaluation. */
 export function reportInput(input: ReportInput): ReportData {
-  const { ledger, run, evaluation, audited, durationMs, engine, now } = input;
+  const { ledger, run, measured, evaluation, audited, durationMs, engine, now } = input;
   const charter = readCharter(ledger.charter.body);
   const limit = charter.privacy;
+  const inForce = { ...limit, orders: ledger.budget.orders };
   let planned = limit.orders.map(() => 0n);
   return {
     title: 'Chorale demo: bird strikes at eight airlines',
@@ -56,7 +58,7 @@ export function reportInput(input: ReportInput): ReportData {
       ...(run.reason === null ? {} : { reason: run.reason }),
       charterDigest: ledger.charter.digest,
       planDigest: run.planDigest,
-      plannedRounds: run.totalSteps,
+      plannedRounds: input.plannedRounds,
       durationMs,
       engine,
       machine: machine(),
@@ -73,12 +75,15 @@ export function reportInput(input: ReportInput): ReportData {
       epsilonSpent: ledger.budget.epsilonSpent,
       ...charter.cohort,
       accountant: `Rényi differential privacy at order ${limit.orders.join(', ')}, fixed in the charter`,
-      views: run.observerViews.map(({ observer, epsilon, interval, curve }) => ({
-        viewer: VIEWERS[observer],
-        epsilon,
-        interval,
-        curve: curve.map((point) => ({ epsilon: point.epsilon, delta: point.deltaUpper })),
-      })),
+      // Of all that was asked, by whoever has the ledger: every run is in it.
+      views: observerViews(inForce, committedEvents(ledger)).map(
+        ({ observer, epsilon, interval, curve }) => ({
+          viewer: VIEWERS[observer],
+          epsilon,
+          interval,
+          curve: curve.map((point) => ({ epsilon: point.epsilon, delta: point.deltaUpper })),
+        }),
+      ),
       audit: audited,
     },
     participants: charter.members.map(({ id, name, declaredRecords }) => ({ id, name, declaredRecords })),
@@ -108,8 +113,29 @@ export function reportInput(input: ReportInput): ReportData {
         plannedEpsilonAfter: epsilonOfUnits(limit, planned),
       };
     }),
+    measured: measured.map(({ run: runId, contributors, ...report }) => ({
+      ...report,
+      runId,
+      contributors: contributors.length,
+      epsilon: epsilonOfRun(ledger, limit.delta, runId),
+      epsilonOfMeasurement: report.epsilon,
+    })),
+    evaluated: 'marginals',
     evaluation,
   };
+}
+
+function committedEvents({ entries }: Pick<LedgerFile, 'entries'>): readonly PrivacyEvent[] {
+  return entries.flatMap(({ committedEvent }) =>
+    committedEvent === null ? [] : [parseEvent(committedEvent)],
+  );
+}
+
+/** What a run's own sums cost, alone: upper end by the tight accountants. */
+function epsilonOfRun(ledger: LedgerFile, delta: number, runId: string): number {
+  const entries = ledger.entries.filter((entry) => entry.runId === runId);
+  const whole = compositionOf(countEqual(committedEvents({ entries })));
+  return epsilonBounds(whole, { delta }).epsilon.upper;
 }
 
 export function machine(): string {

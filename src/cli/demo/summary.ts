@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { inWords } from '../commands/runQuality.js';
 import type { LedgerFile } from '../ledgerFile.js';
 import type { Stage } from './cast.js';
 import { DELTA, EPSILON } from './plan.js';
@@ -9,7 +10,7 @@ import type { Training } from './training.js';
 export function summarize(
   { terminal, here }: Stage,
   { roundsPerSecond, survivors }: Training,
-  { ledger, verdict, evaluation, audited, durationMs, paths }: Release,
+  { ledger, verdict, measured, evaluation, audited, durationMs, paths }: Release,
   chorale: string,
 ): void {
   const completed = ledger.rounds.filter((round) => round.phase === 'COMPLETED');
@@ -18,6 +19,7 @@ export function summarize(
   const bytes = median(survivors.map(({ participantId }) => bytesOf(ledger, participantId)));
   const { yardsticks } = evaluation;
   const tvd = (value: { readonly twoWay: { readonly mean: number } }) => value.twoWay.mean.toFixed(3);
+  const [first] = measured;
   terminal.table(
     'summary',
     [
@@ -37,14 +39,32 @@ export function summarize(
         'sent by each participant',
         `${(bytes / 1e6).toFixed(1)} MB, ${(bytes / rounds / 1e3).toFixed(1)} kB a sum`,
       ],
+      ...measured.map(
+        ({ synthesizer, twoWay, epsilon }) =>
+          [
+            `pairs of columns, ${synthesizer}`,
+            `${inWords(twoWay.mean)} from the real ones, measured by a noisy sum of ε = ${epsilon?.toFixed(3) ?? '∞'}`,
+          ] as const,
+      ),
+      ...(first === undefined
+        ? []
+        : [
+            [
+              'yardsticks, from the same sums',
+              `independent columns ${inWords(first.twoWay.independentColumns)}, a perfect table ${first.twoWay.sampling.toFixed(3)}`,
+            ] as const,
+          ]),
       [
-        'pairwise distance to real',
-        `synthetic ${tvd(yardsticks.synthetic)}, independent columns ${tvd(yardsticks.independentColumns)}, real hold-out ${tvd(yardsticks.realHoldOut)} (${yardsticks.rows} rows each)`,
+        'the demo’s own look at all rows',
+        `marginals ${tvd(yardsticks.synthetic)}, independent columns ${tvd(yardsticks.independentColumns)}, real hold-out ${tvd(yardsticks.realHoldOut)} (${yardsticks.rows} rows each)`,
       ],
-      ['synthetic rows', `${evaluation.rows.synthetic}, all valid by the schema`],
+      ['synthetic rows', `${evaluation.rows.synthetic} of each, all valid by the schema`],
       ['whole demo', `${(durationMs / 1000).toFixed(0)} s`],
       ['report', here(paths.report)],
-      ['table', `${here(paths.synthetic)} (${(statSync(paths.synthetic).size / 1e6).toFixed(1)} MB)`],
+      [
+        'tables',
+        `${here(paths.synthetic)} (marginals, ${(statSync(paths.synthetic).size / 1e6).toFixed(1)} MB), ${here(paths.gan)}`,
+      ],
       ['ledger', `${here(paths.ledger)}; check it: ${chorale} budget verify ${here(paths.ledger)}`],
     ],
     {
@@ -56,6 +76,7 @@ export function summarize(
       voided: verdict.voided,
       roundsPerSecond,
       bytesPerParticipant: bytes,
+      measured,
       fidelity: {
         synthetic: yardsticks.synthetic,
         independentColumns: yardsticks.independentColumns,

@@ -3,22 +3,11 @@ import { ParticipantError } from '../../../clients/participant/errors.js';
 import { FederationError } from '../../federation/errors.js';
 import { type CoordinatorService, PHASES, type Phase, type Task } from '../../federation/service.js';
 
-/** Bytes of protocol messages and models, as their bodies would have over HTTP. */
-export interface Traffic {
-  readonly sent: number;
-  readonly received: number;
-}
-
-export interface InMemoryClient extends CoordinatorClient {
-  readonly traffic: Traffic;
-}
-
 /**
  * What a participant asks of its coordinator, by direct calls: HTTP, its signatures and its event stream are left out, and nothing
  * else. Tickets, limits and refusals are the coordinator's own; a refusal reaches the participant as it would over HTTP.
  */
-export function createInMemoryClient(service: CoordinatorService, publicKey: string): InMemoryClient {
-  const traffic = { sent: 0, received: 0 };
+export function createInMemoryClient(service: CoordinatorService, publicKey: string): CoordinatorClient {
   let known: string | undefined;
 
   async function ownId(): Promise<string> {
@@ -28,8 +17,6 @@ export function createInMemoryClient(service: CoordinatorService, publicKey: str
   }
 
   return {
-    traffic,
-
     enroll: (input) => refusing(async () => void (await service.enrolment.enroll({ ...input, publicKey }))),
 
     async me() {
@@ -65,16 +52,12 @@ export function createInMemoryClient(service: CoordinatorService, publicKey: str
           const bytes = await service.exchange.model(digest);
           if (bytes === undefined)
             throw new ParticipantError('Refused', 'The round’s models are not there (status 404).');
-          traffic.received += bytes.length;
           return bytes;
         }),
       ),
 
     async *tasks(signal) {
-      for await (const task of service.exchange.tasks(await ownId(), signal)) {
-        traffic.received += bytesOf(task);
-        yield task;
-      }
+      yield* service.exchange.tasks(await ownId(), signal);
     },
 
     answer: (task, body) =>
@@ -83,7 +66,6 @@ export function createInMemoryClient(service: CoordinatorService, publicKey: str
         const { path } = addressed(task).upload;
         const { maxBytes: _, ...address } = service.exchange.upload(id, path);
         await service.exchange.submit(id, address, body);
-        traffic.sent += body.length;
       }),
 
     decline: (task, reason, budget) =>
@@ -113,18 +95,4 @@ function addressOf(task: Task): { readonly blockId: string; readonly slot: numbe
   const { blockId, kind } = addressed(task);
   const phase = PHASES.find((name) => name === kind)!;
   return { blockId, slot: 'slot' in task ? task.slot : -1, phase };
-}
-
-/** The messages of other participants that a task carries. */
-function bytesOf(task: Task): number {
-  switch (task.kind) {
-    case 'share-keys':
-      return task.adverts.reduce((sum, advert) => sum + advert.length, 0);
-    case 'receive-shares':
-      return task.bundle.length;
-    case 'unmasking':
-      return task.checks.reduce((sum, check) => sum + check.length, 0);
-    default:
-      return 0;
-  }
 }

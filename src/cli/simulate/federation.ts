@@ -1,16 +1,21 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pino } from 'pino';
+import { createCoordinatorClient } from '../../../clients/participant/coordinatorClient.js';
+import { createServer } from '../../api/server.js';
 import { systemClock } from '../../coordinator.js';
 import type { Json } from '../../crypto/canonical.js';
 import { createMaskThreads } from '../../crypto/maskThreads.js';
 import { nodePrimitives } from '../../crypto/nodePrimitives.js';
+import { systemRng } from '../../crypto/rng.js';
 import { type Charter, readCharter } from '../../federation/charter.js';
 import type { RunTiming } from '../../federation/driver.js';
 import { createFederation, type Federation } from '../../federation/index.js';
 import type { RoundRecord } from '../../federation/ports.js';
 import type { Cohort } from '../../privacy/sumQuery.js';
 import { openFileBlobs, openStore } from '../../store/index.js';
+import { createInMemoryClient } from './client.js';
 import { createParticipant, type SimulatedParticipant } from './participant.js';
 import { randomnessOf } from './randomness.js';
 import type { Holding } from './records.js';
@@ -20,7 +25,11 @@ const FEDERATION = 'simulation';
 /** Everybody is here and shares one processor: whoever is slow is waited for. */
 const TIMING: Partial<RunTiming> = { phaseDeadlineMs: 7 * 24 * 3_600_000 };
 
+/** `memory`: direct calls; `http`: the coordinator's own server on this machine, every request signed. */
+export type Transport = 'memory' | 'http';
+
 export interface FederationSettings {
+  readonly transport: Transport;
   readonly schema: Json;
   readonly holdings: readonly Holding[];
   readonly epsilon: number;
@@ -67,11 +76,21 @@ export async function openFederation(settings: FederationSettings): Promise<Simu
     log: () => undefined,
     onCrash: (_, error) => crash.abort(error),
   });
+  const server =
+    settings.transport === 'http'
+      ? await createServer({
+          ...{ service, prisma: opened.prisma, store: opened.store, clock: systemClock },
+          ...{ logger: pino({ level: 'silent' }), host: '127.0.0.1', port: 0 },
+        })
+      : undefined;
   const notices: string[] = [];
   const participants = holdings.map((holding, i) =>
     createParticipant({
       federation: FEDERATION,
-      service,
+      connect: (identity) =>
+        server === undefined
+          ? createInMemoryClient(service, identity.publicKey)
+          : createCoordinatorClient({ url: server.url, identity, rng: systemRng(), now: systemClock.now }),
       holding,
       spendingFile: join(folder, `spending-${i}.jsonl`),
       rng: randomnessOf(seed, `participant ${i}`),
@@ -84,6 +103,7 @@ export async function openFederation(settings: FederationSettings): Promise<Simu
     stop.abort();
     await Promise.all(working);
     await service.close();
+    await server?.close();
     await masks.close();
     await opened.close();
     process.off('exit', remove);

@@ -1,4 +1,5 @@
 import { bytesToHex } from '@noble/hashes/utils.js';
+import type { CoordinatorClient } from '../../../clients/participant/coordinatorClient.js';
 import { ParticipantError } from '../../../clients/participant/errors.js';
 import { createRunPolicy } from '../../../clients/participant/policy.js';
 import { createSession, type SessionPorts } from '../../../clients/participant/session.js';
@@ -7,13 +8,14 @@ import type { MaskWork } from '../../crypto/maskWork.js';
 import { nodePrimitives } from '../../crypto/nodePrimitives.js';
 import type { Rng } from '../../crypto/rng.js';
 import { charterStatement, enrolmentStatement, readCharter } from '../../federation/charter.js';
-import type { CoordinatorService, Task } from '../../federation/service.js';
-import { createInMemoryClient, type InMemoryClient, type Traffic } from './client.js';
+import type { Task } from '../../federation/service.js';
 import type { Holding } from './records.js';
+import { counted, type Traffic } from './traffic.js';
 
 export interface ParticipantPorts {
   readonly federation: string;
-  readonly service: CoordinatorService;
+  /** Its way to the coordinator, as the holder of that identity. */
+  readonly connect: (identity: SessionPorts['identity']) => CoordinatorClient;
   readonly holding: Holding;
   /** Its own record of what was spent. */
   readonly spendingFile: string;
@@ -35,16 +37,16 @@ export interface SimulatedParticipant {
 }
 
 export function createParticipant(ports: ParticipantPorts): SimulatedParticipant {
-  const { federation, service, holding, rng } = ports;
+  const { federation, connect, holding, rng } = ports;
   const { name, declaredRecords } = holding;
   const seed = rng(32);
   const identity = { seed, publicKey: bytesToHex(nodePrimitives.ed25519PublicKey(seed)) };
-  const client = createInMemoryClient(service, identity.publicKey);
+  const { client, traffic } = counted(connect(identity));
   const signature = (statement: Uint8Array) => bytesToHex(nodePrimitives.ed25519Sign(seed, statement));
 
   return {
     name,
-    traffic: client.traffic,
+    traffic,
 
     enrol() {
       const statement = { federation, name, publicKey: identity.publicKey, declaredRecords };
@@ -63,7 +65,7 @@ export function createParticipant(ports: ParticipantPorts): SimulatedParticipant
 
 async function answerTasks(
   { holding, rng, masks, spendingFile, notice }: ParticipantPorts,
-  client: InMemoryClient,
+  client: CoordinatorClient,
   identity: SessionPorts['identity'],
   signal: AbortSignal,
 ): Promise<void> {

@@ -3,7 +3,13 @@ import { basename, extname } from 'node:path';
 import { globSync } from 'tinyglobby';
 import { systemRng } from '../../crypto/rng.js';
 import { MAX_MEMBERS } from '../../secagg/block.js';
-import { InvalidRecords, type RecordSource, readCsv, type TableSchema } from '../../synthesis/index.js';
+import {
+  InvalidRecords,
+  type MovedCounts,
+  type RecordSource,
+  readCsv,
+  type TableSchema,
+} from '../../synthesis/index.js';
 import { CliError, EXIT } from '../exits.js';
 
 /** One organisation of the simulation: a CSV file. */
@@ -11,6 +17,8 @@ export interface Holding {
   readonly file: string;
   readonly name: string;
   readonly records: RecordSource;
+  /** What was moved to fit the schema: for whoever holds the file. */
+  readonly moved: MovedCounts;
   /** The number of its rows, rounded to the nearest fifty, at least fifty: public in the charter. */
   readonly declaredRecords: number;
 }
@@ -51,12 +59,19 @@ export async function openHoldings(
   const opened: Holding[] = [];
   try {
     for (const file of files) {
-      const records = await readCsv(file, schema, { outOfBounds });
+      let moved: MovedCounts = { clamped: new Map(), repaired: new Map() };
+      const records = await readCsv(file, schema, {
+        outOfBounds,
+        counted: (counts) => {
+          moved = counts;
+        },
+      });
       const rows = await countOf(records);
       opened.push({
         file,
         name: basename(file, extname(file)).trim().slice(0, NAME_CHARACTERS).trim() || 'participant',
         records,
+        moved,
         declaredRecords: Math.max(ROUND, ROUND * Math.round(rows / ROUND)),
       });
     }

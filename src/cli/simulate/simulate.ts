@@ -1,11 +1,12 @@
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Json } from '../../crypto/canonical.js';
 import type { ObserverView } from '../../privacy/observerViews.js';
-import { parseTableSchema } from '../../synthesis/index.js';
+import { parseTableSchema, unconfirmedFields, withoutMarks } from '../../synthesis/index.js';
 import type { Terminal } from '../demo/terminal.js';
 import { readJsonFile } from '../exits.js';
+import { movedNotices, unconfirmedWarning } from '../schema/notices.js';
 import { cohortFor } from './cohort.js';
-import { openFederation } from './federation.js';
+import { openFederation, type Transport } from './federation.js';
 import { ordersFor } from './orders.js';
 import { type RoundSeconds, roundSeconds, stopwatch } from './phases.js';
 import { randomnessOf } from './randomness.js';
@@ -27,6 +28,7 @@ export interface SimulationSettings extends RunSettings {
   readonly maxColluders: number;
   readonly rows: number;
   readonly seed?: string;
+  readonly transport: Transport;
   readonly out: string;
 }
 
@@ -63,7 +65,7 @@ export type SimulationPhase = 'records' | 'federation' | 'noise' | 'training' | 
 
 /**
  * A whole federation in one process: the coordinator's service, accountant, filter and store, and the participants' sessions with
- * secure aggregation, noise and spending records, as in a deployment; HTTP alone is left out. Throws CliError and the
+ * secure aggregation, noise and spending records, as in a deployment; HTTP alone is left out, unless it is asked for. Throws CliError and the
  * rooms' own errors with what was wrong and what to do; then nothing is written.
  */
 export async function simulate(settings: SimulationSettings, terminal: Terminal): Promise<Simulation> {
@@ -72,6 +74,9 @@ export async function simulate(settings: SimulationSettings, terminal: Terminal)
   checkWritable(settings.out);
   const declared = readJsonFile(settings.schema) as Json;
   const schema = parseTableSchema(declared);
+  const unconfirmed = unconfirmedFields(schema);
+  if (unconfirmed.length > 0)
+    terminal.step('unconfirmed', unconfirmedWarning(unconfirmed), { fields: unconfirmed });
   const { participants: patterns, outOfBounds } = settings;
   const files = filesMatching(patterns);
   const cohort = cohortFor(files.length, settings);
@@ -87,8 +92,14 @@ export async function simulate(settings: SimulationSettings, terminal: Terminal)
       `${holdings.length} participants with about ${records.toLocaleString('en-US')} records, all valid by the schema`,
       { participants: declarations },
     );
+    for (const { file, moved } of holdings)
+      for (const notice of movedNotices(moved, schema)) terminal.note(`${file}: ${notice}`);
     const federation = await watch.phase('federation', () =>
-      openFederation({ schema: declared, holdings, epsilon, delta, orders, cohort, seed }),
+      // A trial's charter is nobody's publication; a real one refuses what was read from data.
+      openFederation({
+        ...{ schema: withoutMarks(declared), holdings, epsilon, delta, orders, cohort, seed },
+        transport: settings.transport,
+      }),
     );
     try {
       const { service, participants } = federation;

@@ -10,17 +10,27 @@ export function checkWritable(file: string): void {
   accessSync(dirname(resolve(file)), constants.W_OK);
 }
 
-/** RFC 4180 as the coordinator exports it; the file appears only when it is whole. */
-export async function writeTable(file: string, schema: TableSchema, rows: AsyncIterable<Row>): Promise<void> {
+/**
+ * RFC 4180 as the coordinator exports it; the file appears only when it is whole. `columns` in place of the schema's; `mode` of the
+ * file, from its first byte on.
+ */
+export async function writeTable(
+  file: string,
+  schema: TableSchema,
+  rows: AsyncIterable<Row>,
+  { columns, mode }: { readonly columns?: readonly string[]; readonly mode?: number } = {},
+): Promise<void> {
   const draft = `${file}.part`;
   const csv = stringify({
-    columns: schema.fields.map(({ name }) => name),
+    columns: [...(columns ?? schema.fields.map(({ name }) => name))],
     header: true,
     cast: { boolean: String },
     record_delimiter: 'windows',
   });
   try {
-    await pipeline(Readable.from(rows), csv, createWriteStream(draft));
+    // A draft that somebody left would keep the mode that it has.
+    rmSync(draft, { force: true });
+    await pipeline(Readable.from(rows), csv, createWriteStream(draft, mode === undefined ? {} : { mode }));
     renameSync(draft, file);
   } catch (error) {
     rmSync(draft, { force: true });
