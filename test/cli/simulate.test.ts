@@ -128,6 +128,27 @@ describe('chorale simulate', () => {
     expect(http.simulation.bytes.sentByEach).toBe(direct.simulation.bytes.sentByEach);
   }, 120_000);
 
+  test('a report tests the table on rows that were kept from the generator, and says what ε allows', async () => {
+    const settings = {
+      ...MARGINALS,
+      seed: '7',
+      rows: 400,
+      out: at('reported.out'),
+      report: at('report.html'),
+    };
+    const { simulation } = await simulated(settings);
+    expect(simulation.report).toBe(settings.report);
+    const { rows, fidelity } = JSON.parse(readFileSync(at('report.json'), 'utf8'));
+    // A fifth of 530 is held out, 106 ± 9: 5 deviations, and the seed is fixed.
+    expect(rows.train + rows.real).toBe(530);
+    expect(Math.abs(rows.real - 106)).toBeLessThan(46);
+    expect(rows.synthetic).toBe(400);
+    expect(fidelity).toBeDefined();
+    expect(readFileSync(settings.report, 'utf8')).toContain('</html>');
+    expect(await refusal({ report: at('report.pdf') })).toMatchObject({ exitCode: EXIT.usage });
+    expect(existsSync(at('report.pdf'))).toBe(false);
+  }, 120_000);
+
   test('every view of ε is stated with its interval, the headline first, and so are bytes and seconds by phase', async () => {
     const { simulation, lines } = await simulated({ ...MARGINALS, minParticipants: 3 });
     const { views, epsilon, bytes, seconds, seed, participants, order } = simulation;

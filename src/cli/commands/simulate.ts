@@ -20,6 +20,7 @@ interface SimulateOptions {
   readonly seed?: string;
   readonly transport: Transport;
   readonly out: string;
+  readonly report?: string;
 }
 
 /** Of a charter (federation/charter.ts). */
@@ -60,6 +61,10 @@ export function registerSimulate(program: Command): void {
     )
     .option('--rows <number>', 'synthetic rows to draw', wholeNumber(1, 10_000_000), 10_000)
     .option('--seed <text>', 'same seed and files, same table: for experiments only, see below')
+    .option(
+      '--report <file>',
+      'HTML page on what the table is worth, tested on rows held out of the training',
+    )
     .addOption(
       new Option('--transport <kind>', 'direct calls, or signed HTTP on this machine')
         .choices(['memory', 'http'])

@@ -1,11 +1,9 @@
-import { renameSync, writeFileSync } from 'node:fs';
-import { basename, extname } from 'node:path';
+import { basename } from 'node:path';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import { type Assessment, assess } from '../../evaluation/assess.js';
-import { renderAssessment } from '../../evaluation/report/renderAssessment.js';
 import { parseTableSchema } from '../../synthesis/index.js';
-import { CliError, EXIT, readJsonFile } from '../exits.js';
-import { checkWritable } from '../simulate/table.js';
+import { readJsonFile } from '../exits.js';
+import { checkPage, writePage } from './page.js';
 import { rowsOf } from './rows.js';
 
 export interface EvaluateSettings {
@@ -29,7 +27,7 @@ export interface EvaluateSettings {
  */
 export async function evaluateFiles(settings: EvaluateSettings, now: Date): Promise<Assessment> {
   const { schema: path, out } = settings;
-  if (out !== undefined) checkPage(out);
+  if (out !== undefined) checkPage('--out', out);
   const declared = readJsonFile(path);
   const schema = parseTableSchema(declared);
   const { label, protectedColumns, privacy, seed } = settings;
@@ -49,25 +47,7 @@ export async function evaluateFiles(settings: EvaluateSettings, now: Date): Prom
       real: basename(settings.real),
       synthetic: basename(settings.synthetic),
     };
-    const title = `How good is ${files.synthetic}?`;
-    writeWhole(out, renderAssessment(assessment, { title, generatedAt: now.toISOString(), files }));
-    writeWhole(jsonBeside(out), `${JSON.stringify(assessment, undefined, 1)}\n`);
+    writePage(out, assessment, files, now);
   }
   return assessment;
-}
-
-export function jsonBeside(page: string): string {
-  return `${page.slice(0, page.length - extname(page).length)}.json`;
-}
-
-/** Known before the half minute of an evaluation, not after it. */
-function checkPage(out: string): void {
-  if (!/^\.html?$/i.test(extname(out)))
-    throw new CliError(`--out ${out}: a page's name ends in .html.`, EXIT.usage, 'InvalidInput');
-  checkWritable(out);
-}
-
-function writeWhole(path: string, text: string): void {
-  writeFileSync(`${path}.part`, text);
-  renameSync(`${path}.part`, path);
 }

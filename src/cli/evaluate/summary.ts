@@ -1,6 +1,6 @@
 import type { Assessment } from '../../evaluation/assess.js';
 import { count } from '../../evaluation/report/format.js';
-import { jsonBeside } from './evaluate.js';
+import { jsonBeside } from './page.js';
 
 const SIGNS = { good: '✓ good ', watch: '! watch', bad: '✗ bad  ' } as const;
 

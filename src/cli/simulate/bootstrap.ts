@@ -14,6 +14,7 @@ export interface BootstrapSettings {
   readonly rows: number;
   readonly seed?: string;
   readonly out: string;
+  readonly report?: string;
 }
 
 /** Who may read a file of real records: its owner. */
@@ -24,13 +25,19 @@ const OWNER_ONLY = 0o600;
  * Throws CliError, InvalidRecords, InvalidTableSchema; then nothing is written.
  */
 export async function bootstrapTable(
-  { schema: file, participants, outOfBounds, rows, seed, out }: BootstrapSettings,
+  { schema: file, participants, outOfBounds, rows, seed, out, report }: BootstrapSettings,
   terminal: Terminal,
 ): Promise<void> {
   const [own, ...others] = participants;
   if (own === undefined || others.length > 0)
     throw new CliError(
       'bootstrap draws again from one’s own records: give --participants one file, your own.',
+      EXIT.usage,
+      'InvalidInput',
+    );
+  if (report !== undefined)
+    throw new CliError(
+      'bootstrap holds nothing out, so it has no --report: give its table and rows of your own to chorale evaluate.',
       EXIT.usage,
       'InvalidInput',
     );

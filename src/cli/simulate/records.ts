@@ -50,22 +50,24 @@ export function filesMatching(patterns: readonly string[]): readonly string[] {
   return files;
 }
 
-/** Reads and checks every file. Throws CliError with file, line and column of the first value that is against the schema. */
+/** Reads and checks every file, and lets it be divided into what is trained on and what is not. Throws CliError with file, line and column of the first value that is against the schema. */
 export async function openHoldings(
   files: readonly string[],
   schema: TableSchema,
   outOfBounds: 'clamp' | 'refuse',
+  divided: (records: RecordSource) => Promise<RecordSource>,
 ): Promise<readonly Holding[]> {
   const opened: Holding[] = [];
   try {
     for (const file of files) {
       let moved: MovedCounts = { clamped: new Map(), repaired: new Map() };
-      const records = await readCsv(file, schema, {
+      const whole = await readCsv(file, schema, {
         outOfBounds,
         counted: (counts) => {
           moved = counts;
         },
       });
+      const records = await divided(whole);
       const rows = await countOf(records);
       opened.push({
         file,

@@ -1,8 +1,15 @@
 import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Json } from '../../crypto/canonical.js';
 import type { ObserverView } from '../../privacy/observerViews.js';
-import { parseTableSchema, unconfirmedFields, withoutMarks } from '../../synthesis/index.js';
+import {
+  parseTableSchema,
+  type RecordSource,
+  unconfirmedFields,
+  withoutMarks,
+} from '../../synthesis/index.js';
+import { splitRecords } from '../../synthesis/table/holdOut.js';
 import type { Terminal } from '../demo/terminal.js';
+import { checkPage } from '../evaluate/page.js';
 import { readJsonFile } from '../exits.js';
 import { movedNotices, unconfirmedWarning } from '../schema/notices.js';
 import { cohortFor } from './cohort.js';
@@ -11,6 +18,7 @@ import { ordersFor } from './orders.js';
 import { type RoundSeconds, roundSeconds, stopwatch } from './phases.js';
 import { randomnessOf } from './randomness.js';
 import { filesMatching, openHoldings } from './records.js';
+import { HELD_OUT, writeReport } from './report.js';
 import { checkWritable, writeTable } from './table.js';
 import { checkRun, noiseWithin, type RunSettings, train } from './training.js';
 
@@ -30,6 +38,8 @@ export interface SimulationSettings extends RunSettings {
   readonly seed?: string;
   readonly transport: Transport;
   readonly out: string;
+  /** An HTML page on the table's worth; then HELD_OUT of each participant's records is kept from the generator. */
+  readonly report?: string;
 }
 
 export interface Simulation {
@@ -59,9 +69,10 @@ export interface Simulation {
   readonly rows: number;
   readonly seed: string | null;
   readonly out: string;
+  readonly report: string | null;
 }
 
-export type SimulationPhase = 'records' | 'federation' | 'noise' | 'training' | 'views' | 'table';
+export type SimulationPhase = 'records' | 'federation' | 'noise' | 'training' | 'views' | 'table' | 'report';
 
 /**
  * A whole federation in one process: the coordinator's service, accountant, filter and store, and the participants' sessions with
@@ -72,6 +83,8 @@ export async function simulate(settings: SimulationSettings, terminal: Terminal)
   const watch = stopwatch<SimulationPhase>(() => performance.now());
   checkRun(settings);
   checkWritable(settings.out);
+  const { report } = settings;
+  if (report !== undefined) checkPage('--report', report);
   const declared = readJsonFile(settings.schema) as Json;
   const schema = parseTableSchema(declared);
   const unconfirmed = unconfirmedFields(schema);
@@ -83,7 +96,10 @@ export async function simulate(settings: SimulationSettings, terminal: Terminal)
   const { minSurvivors: minParticipants, maxColluders } = cohort;
   const { epsilon, delta, seed } = settings;
   const orders = ordersFor(epsilon, delta);
-  const holdings = await watch.phase('records', () => openHoldings(files, schema, outOfBounds));
+  const division = randomnessOf(seed, 'hold-out');
+  const divided = async (records: RecordSource): Promise<RecordSource> =>
+    report === undefined ? records : await splitRecords(records, HELD_OUT, division(32));
+  const holdings = await watch.phase('records', () => openHoldings(files, schema, outOfBounds, divided));
   try {
     const declarations = holdings.map(({ name, declaredRecords }) => ({ name, declaredRecords }));
     const records = declarations.reduce((sum, one) => sum + one.declaredRecords, 0);
@@ -130,6 +146,11 @@ export async function simulate(settings: SimulationSettings, terminal: Terminal)
         const rows = await service.samples.rows(run.id, { seed: sampling, offset: 0, count: settings.rows });
         await writeTable(settings.out, schema, rows);
       });
+      if (report !== undefined) {
+        const privacy = { epsilon: epsilonSpent, delta };
+        const request = { schema, holdings, synthetic: settings.out, privacy, seed: seed ?? '' };
+        await watch.phase('report', () => writeReport(report, request, new Date()));
+      }
       const sent = participants.map(({ traffic }) => traffic.sent);
       return {
         synthesizer: run.synthesizer,
@@ -152,6 +173,7 @@ export async function simulate(settings: SimulationSettings, terminal: Terminal)
         rows: settings.rows,
         seed: seed ?? null,
         out: settings.out,
+        report: report ?? null,
       };
     } finally {
       await federation.close();

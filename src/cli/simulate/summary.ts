@@ -31,6 +31,7 @@ export function summarize(terminal: Terminal, simulation: Simulation): void {
       ['seconds', `${total.toFixed(1)}: ${listed(phases)}`],
       ['of the training', listed(parts)],
       ['synthetic rows', `${simulation.rows} in ${simulation.out}`],
+      ...(simulation.report === null ? [] : [['report', simulation.report] as const]),
     ],
     simulation as unknown as Readonly<Record<string, unknown>>,
   );
