@@ -50,12 +50,12 @@ describe('the smallest noise that is enough', () => {
 describe('the sums that what is left covers', () => {
   const [dear, cheap] = [eventOf(2), eventOf(20)];
   const unit = (event: PrivacyEvent) => costUnits(event, ORDERS)[0]!;
-  const stepsOf = (standing: bigint, epsilon: number) =>
+  const stepsOf = (standing: bigint, epsilon: number, last = 100) =>
     previewRun({
       budget: { limit: { ...limit, epsilon }, standing: [standing], openToPlans: false },
       plan: [
         { event: dear, count: 4 },
-        { event: cheap, count: 100 },
+        { event: cheap, count: last },
       ],
     }).remainingSteps;
   const roomFor = (units: bigint) => epsilonOfUnits(limit, [units]);
@@ -66,6 +66,12 @@ describe('the sums that what is left covers', () => {
     expect(stepsOf(0n, roomFor(2n * unit(dear) + unit(dear) / 2n))).toBe(2);
     expect(stepsOf(unit(dear), roomFor(2n * unit(dear) + unit(dear) / 2n))).toBe(1);
     expect(stepsOf(0n, roomFor(4n * unit(dear) + 3n * unit(cheap) + unit(cheap) / 2n))).toBe(7);
-    expect(stepsOf(0n, roomFor(5n * unit(dear) + 200n * unit(cheap)))).toBe(104);
+  });
+
+  it('go on past the plan where it ends in an event that is repeated, and end with it elsewhere', () => {
+    const room = roomFor(5n * unit(dear) + 200n * unit(cheap));
+    const rest = Number(unit(dear) / unit(cheap)) + 200;
+    expect(Math.abs(stepsOf(0n, room) - (4 + rest))).toBeLessThanOrEqual(1);
+    expect(stepsOf(0n, room, 1)).toBe(5);
   });
 });
