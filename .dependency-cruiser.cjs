@@ -58,6 +58,12 @@ module.exports = {
       to: { path: '@tensorflow' },
     },
     {
+      name: 'within synthesis a folder knows itself and what all share: no synthesizer knows another',
+      severity: 'error',
+      from: { path: '^src/synthesis/([^/]+)/' },
+      to: { path: '^src/synthesis/[^/]+/', pathNot: '^src/synthesis/($1|counts|learning|oneWays|table)/' },
+    },
+    {
       name: 'no cycles',
       severity: 'error',
       from: {},

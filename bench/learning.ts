@@ -9,12 +9,12 @@ import {
   initialParameters,
   layersOf,
   parameterGradient,
-  transposed,
 } from '../src/synthesis/gan/network.js';
 import { type LayerJson, parseNetwork } from '../src/synthesis/learning/architecture.js';
 import { clippedGradientSum, type LossGradient } from '../src/synthesis/learning/clippedGradient.js';
 import type { Shape } from '../src/synthesis/learning/layer.js';
 import { passThrough } from '../src/synthesis/learning/network.js';
+import { transposed } from '../src/synthesis/learning/product.js';
 import { normals, seededRng, uniforms } from '../src/synthesis/randomness.js';
 
 const MLP: readonly LayerJson[] = [

@@ -1,7 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type LearningEngine, type Matrix, startEngine } from '../../src/synthesis/engine.js';
 import { ClippedSum, ghostSquaredNorms, type Tape } from '../../src/synthesis/gan/clipping.js';
-import { layoutOf } from '../../src/synthesis/gan/columns.js';
 import { type Critic, criticOf, criticTape, featureUnit } from '../../src/synthesis/gan/critic.js';
 import {
   backward,
@@ -10,6 +9,7 @@ import {
   layersOf,
   parameterGradient,
 } from '../../src/synthesis/gan/network.js';
+import { layoutOf } from '../../src/synthesis/oneWays/columns.js';
 import { uniforms } from '../../src/synthesis/randomness.js';
 import { fineCells } from '../../src/synthesis/table/fineCells.js';
 import { rngOf, smallSchema } from './fixtures.js';

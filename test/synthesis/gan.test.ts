@@ -112,7 +112,7 @@ describe('the query', () => {
       { event: eventsOf(first), count: 1 },
       { event: eventsOf(step), count: options.steps - 1 },
     ]);
-    expect(first.query).toMatchObject({ kind: 'gan/one-ways', samplingRate: 1, dimension: 9, models: [] });
+    expect(first.query).toMatchObject({ kind: 'one-ways/counts', samplingRate: 1, dimension: 9, models: [] });
     expect(step.query).toMatchObject({ kind: 'gan/critic-gradient', l2Sensitivity: 1, samplingRate: 0.5 });
     // The network, and 9 features for each of three pairs of columns.
     expect(step.query.dimension).toBe(9 * 16 + 16 + 16 + 1 + 27);

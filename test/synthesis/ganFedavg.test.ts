@@ -10,6 +10,7 @@ import {
   quantize,
 } from '../../src/privacy/quantization.js';
 import { views } from '../../src/privacy/views.js';
+import { InvalidOptions } from '../../src/synthesis/errors.js';
 import { STEPS_PER_CLIP } from '../../src/synthesis/gan/clipping.js';
 import { clippedCriticGradient } from '../../src/synthesis/gan/criticGradient.js';
 import { ganSynthesizer as gan } from '../../src/synthesis/gan/gan.js';
@@ -97,6 +98,12 @@ describe('fedavg', () => {
     const seen = views(limit, [event]);
     expect(new Set(Object.values(seen)).size).toBe(1);
     expect(seen.secureAggregationBroken).toBeLessThan(100);
+  });
+
+  it('refuses noise that its sampler cannot draw when it is planned, before any sum is charged', () => {
+    const loud = { ...options, noiseMultiplier: 20_000 };
+    expect(() => gan.plan(context, loud)).toThrow(InvalidOptions);
+    expect(() => gan.plan(context, { ...options, noiseMultiplier: 7_000 })).not.toThrow();
   });
 
   it('is the only kind of query with no share of noise, and has none beside its own', async () => {

@@ -1,12 +1,12 @@
 import type { SumQuery } from '../../privacy/sumQuery.js';
 import { startEngine } from '../engine.js';
 import { InvalidOptions } from '../errors.js';
+import { columnsOf } from '../oneWays/columns.js';
+import { openedOneWays } from '../oneWays/oneWays.js';
 import { seededRng } from '../randomness.js';
 import type { NoisySum } from '../synthesizer.js';
-import { columnsOf } from './columns.js';
 import { criticStep } from './criticGradient.js';
 import { generatorStep } from './lesson.js';
-import { oneWaysOf } from './oneWays.js';
 import { type GanPlan, type GanState, initialTraining, type Training } from './state.js';
 
 /** What the coordinator makes of an opened sum: post-processing, drawn from the run's public seed. */
@@ -25,7 +25,7 @@ function trained(
   sum: NoisySum,
 ): Training | Promise<Training> {
   if (training === undefined) {
-    const ones = oneWaysOf(plan.layout.fine, query, sum);
+    const ones = openedOneWays(plan.layout.fine, query, sum);
     return initialTraining(plan, columnsOf(plan.layout, ones, plan.options.cells), seed);
   }
   return plan.options.mode === 'fedavg'

@@ -1,6 +1,6 @@
 import type { LearningEngine, Matrix } from '../engine.js';
+import type { Layout } from '../oneWays/columns.js';
 import type { Tape } from './clipping.js';
-import type { Layout } from './columns.js';
 import { backward, forward, type Layer, layersOf, parameterCount, type Widths } from './network.js';
 import { featuresOf, type PairFeatures, pairFeatures, pairScores } from './pairFeatures.js';
 

@@ -1,10 +1,10 @@
 import type { Rng } from '../../crypto/rng.js';
 import { startEngine } from '../engine.js';
+import { type AdamMoments, adamStep } from '../learning/adam.js';
+import { recordCells } from '../oneWays/columns.js';
 import { seededRng } from '../randomness.js';
 import type { RecordSource } from '../table/records.js';
-import { type AdamMoments, adamStep } from './adam.js';
 import { ClippedSum } from './clipping.js';
-import { recordCells } from './columns.js';
 import { type Critic, criticTape, featureUnit } from './critic.js';
 import { conditionsOfRecords, drawCells, generate } from './generator.js';
 import type { Question } from './reading.js';

@@ -3,13 +3,13 @@ import { nodePrimitives } from '../../crypto/nodePrimitives.js';
 import { eventOf } from '../../privacy/quantization.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
 import { InvalidOptions } from '../errors.js';
+import { encodeColumns } from '../oneWays/columns.js';
+import { contributeOneWays, ONE_WAY_COUNTS } from '../oneWays/oneWays.js';
 import type { Models, PlannedCost, Step, Synthesizer } from '../synthesizer.js';
 import { fineCells } from '../table/fineCells.js';
 import { absorb } from './absorbing.js';
-import { encodeColumns } from './columns.js';
 import { clippedCriticGradient } from './criticGradient.js';
 import { localTraining } from './localTraining.js';
-import { countOneWays, ONE_WAYS } from './oneWays.js';
 import { type GanOptions, parseGanOptions } from './options.js';
 import { assertGanQuery, firstQuery, MODEL_DELTA, trainingQuery } from './question.js';
 import { readLocalQuestion, readQuestion } from './reading.js';
@@ -65,7 +65,7 @@ export const ganSynthesizer: Synthesizer<GanOptions, GanState> = {
   },
 
   async contribute(query: SumQuery, models: Models, records, rng) {
-    if (query.kind === ONE_WAYS) return countOneWays(query, records, rng);
+    if (query.kind === ONE_WAY_COUNTS) return contributeOneWays(query, records, rng);
     const fine = fineCells(records.schema);
     if (query.kind === MODEL_DELTA)
       return localTraining(readLocalQuestion(query, models, fine), records, rng);

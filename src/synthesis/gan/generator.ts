@@ -1,7 +1,8 @@
 import type { Rng } from '../../crypto/rng.js';
 import type { LearningEngine, Matrix } from '../engine.js';
+import type { Column, Columns, Layout } from '../oneWays/columns.js';
+import { firstAbove } from '../oneWays/shares.js';
 import { normals, uniforms } from '../randomness.js';
-import { type Column, type Columns, drawn, type Layout } from './columns.js';
 import { forward, initialParameters, type Layer, layersOf, type Widths } from './network.js';
 
 /** Of each row the column that it is conditioned on, and the cell that it must have there. */
@@ -53,7 +54,7 @@ export function drawConditions({ layout, columns }: Columns, rows: number, rng: 
   for (let row = 0; row < rows; row++) {
     const column = conditionColumn(layout, uniform[2 * row] as number);
     out.columns[row] = column;
-    out.cells[row] = drawn(cumulated[column] as Float64Array, uniform[2 * row + 1] as number);
+    out.cells[row] = firstAbove(cumulated[column] as Float64Array, uniform[2 * row + 1] as number);
   }
   return out;
 }

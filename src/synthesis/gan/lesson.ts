@@ -1,7 +1,7 @@
 import type { Rng } from '../../crypto/rng.js';
 import type { LearningEngine, Matrix } from '../engine.js';
-import { type AdamMoments, adamStep } from './adam.js';
-import type { Column, Columns } from './columns.js';
+import { type AdamMoments, adamStep } from '../learning/adam.js';
+import type { Column, Columns } from '../oneWays/columns.js';
 import { type Critic, oneHot } from './critic.js';
 import { drawCells, drawConditions, type Generated, generate } from './generator.js';
 import { backward, forward, type Layer, parameterGradient } from './network.js';

@@ -1,9 +1,9 @@
 import type { Rng } from '../../crypto/rng.js';
 import { sampleDiscreteGaussian } from '../../privacy/noise/discreteGaussian.js';
 import { startEngine } from '../engine.js';
+import { initialMoments } from '../learning/adam.js';
 import { seededRng } from '../randomness.js';
 import type { RecordSource } from '../table/records.js';
-import { initialMoments } from './adam.js';
 import { STEPS_PER_CLIP } from './clipping.js';
 import { clippedCriticGradient, criticStep } from './criticGradient.js';
 import { generatorStep } from './lesson.js';

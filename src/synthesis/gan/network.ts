@@ -1,5 +1,6 @@
 import type { Rng } from '../../crypto/rng.js';
 import type { LearningEngine, Matrix } from '../engine.js';
+import { transposed } from '../learning/product.js';
 import { normals } from '../randomness.js';
 
 /** Slope of LeakyReLU for negative inputs, in both networks. */
@@ -122,11 +123,4 @@ function weightsOf(layer: Layer, parameters: Float32Array): Matrix {
     columns: layer.outputs,
     data: parameters.subarray(layer.weights, layer.weights + layer.inputs * layer.outputs),
   };
-}
-
-export function transposed({ rows, columns, data }: Matrix): Matrix {
-  const out = new Float32Array(data.length);
-  for (let row = 0, i = 0; row < rows; row++)
-    for (let column = 0; column < columns; column++, i++) out[column * rows + row] = data[i] as number;
-  return { rows: columns, columns: rows, data: out };
 }

@@ -42,7 +42,7 @@ const ganOptionsJson = z.strictObject({
   latent: z.number().int().min(2).max(512).multipleOf(2).default(32),
   /** Of the weights of the features: steps of the sum's mean as it is, since Adam would raise those that are noise alone to the size of the others. */
   featureLearningRate: z.number().positive().max(1000).default(0.25),
-  /** Of the critic's network, by Adam. */
+  /** Of the critic's network, by Adam; nothing where `criticHidden` asks for none. */
   criticLearningRate: rate.default(0.02),
   /**
    * Share of the critic's parameters that is forgotten at each step (decoupled decay, Loshchilov and Hutter 2019): without
@@ -57,6 +57,7 @@ const ganOptionsJson = z.strictObject({
   criticStepsPerGeneratorStep: z.number().int().min(1).max(1000).default(1),
   /** Decay of the average over generator steps that is released; 0 releases the last generator. */
   generatorAverage: z.number().min(0).max(0.9999).default(0.99),
+  /** Stated in every plan that the members approve: batch normalisation is refused by name (hazard P26). */
   criticNormalization: z.literal('none').default('none'),
 });
 

@@ -1,5 +1,5 @@
 import type { Matrix } from '../engine.js';
-import type { Layout, Place } from './columns.js';
+import type { Layout, Place } from '../oneWays/columns.js';
 
 /**
  * The critic's view of a row: a feature for each two columns and their two cells. A score that is linear in them is the logarithm of a

@@ -2,10 +2,10 @@ import { canonicalJson, type Json } from '../../crypto/canonical.js';
 import { planEncoding, planLocalEncoding } from '../../privacy/quantization.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
 import { InvalidOptions } from '../errors.js';
+import { columnsBytes } from '../oneWays/columns.js';
+import { ONE_WAY_COUNTS, oneWaysQuery } from '../oneWays/oneWays.js';
 import { STEPS_PER_CLIP } from './clipping.js';
-import { columnsBytes } from './columns.js';
 import { parameterCount } from './network.js';
-import { ONE_WAYS, oneWaysQuery } from './oneWays.js';
 import type { GanOptions } from './options.js';
 import type { GanPlan } from './state.js';
 
@@ -17,6 +17,8 @@ export const MODEL_DELTA = 'gan/model-delta';
 /** `fedavg`: a parameter changes by at most this between two sums, and to this precision. Public; its noise is in it already. */
 const DELTA_RANGE = 4;
 const DELTA_GRID = 2 ** -16;
+/** In clip norms: a step's noise is drawn in steps of C·2⁻¹⁴, and the sampler holds a deviation of 2²⁷ (privacy/noise). */
+const MOST_LOCAL_NOISE = 2 ** 27 / STEPS_PER_CLIP;
 
 /**
  * Noise of the first sum and of the others: together about the ρ of as many critic steps with the options' multiplier as there are steps
@@ -72,6 +74,12 @@ function modelDeltaQuery(plan: GanPlan): Omit<SumQuery, 'models'> {
   const { members } = context;
   const dimension = plan.critic.parameters + parameterCount(plan.generatorWidths);
   const records = members.reduce((sum, { declaredRecords }) => sum + declaredRecords, 0) / members.length;
+  const noiseMultiplier = noiseOf(options).steps;
+  if (!(noiseMultiplier <= MOST_LOCAL_NOISE))
+    throw new InvalidOptions(
+      'noiseMultiplier',
+      `a local step can have noise of ${MOST_LOCAL_NOISE} clip norms at most, this is ${noiseMultiplier.toPrecision(3)}; take less`,
+    );
   return {
     version: 1,
     kind: MODEL_DELTA,
@@ -82,7 +90,7 @@ function modelDeltaQuery(plan: GanPlan): Omit<SumQuery, 'models'> {
       ...{ dimension, range: DELTA_RANGE, grid: DELTA_GRID },
       members: members.length,
     }),
-    localNoise: { noiseMultiplier: noiseOf(options).steps, steps: options.localSteps },
+    localNoise: { noiseMultiplier, steps: options.localSteps },
     parameters: { ...shapesOf(plan), ...localRatesOf(options, records) },
   };
 }
@@ -118,8 +126,7 @@ export function assertGanQuery(plan: GanPlan, query: SumQuery): void {
     { name: 'critic', bytes: 4 * critic.parameters },
     { name: 'generator', bytes: 4 * parameterCount(generatorWidths) },
   ];
-  const expected =
-    query.kind === ONE_WAYS ? { ...firstQuery(plan), models: [] } : { ...trainingQuery(plan), models };
+  const expected = query.kind === ONE_WAY_COUNTS ? firstQuery(plan) : { ...trainingQuery(plan), models };
   const shapes = query.models.map(({ name, bytes }) => ({ name, bytes }));
   if (canonicalJson({ ...query, models: shapes }) !== canonicalJson(expected))
     throw new InvalidOptions('query', 'is not the one that the options of the run ask');

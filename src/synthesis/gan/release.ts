@@ -3,10 +3,11 @@ import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Rng } from '../../crypto/rng.js';
 import { startEngine } from '../engine.js';
 import { MalformedBytes } from '../errors.js';
+import { type Column, type Columns, columnsBytes, decodeColumns, encodeColumns } from '../oneWays/columns.js';
+import { firstAbove } from '../oneWays/shares.js';
 import { seededRng, uniforms } from '../randomness.js';
 import type { Row, SampleRequest, SynthesisContext } from '../synthesizer.js';
 import { blocksOf, rowOfCells } from '../table/rowBlocks.js';
-import { type Column, type Columns, columnsBytes, decodeColumns, drawn, encodeColumns } from './columns.js';
 import { drawCells, drawConditions, generate } from './generator.js';
 import { parameterCount } from './network.js';
 import type { GanOptions } from './options.js';
@@ -61,6 +62,6 @@ function fineCellsOf({ columns }: Columns, cells: Uint16Array, rng: Rng): Uint16
   return cells.map((cell, i) => {
     const { within } = columns[i % columns.length] as Column;
     const { fine, cumulated } = within[cell] as Column['within'][number];
-    return fine[drawn(cumulated, uniform[i] as number)] as number;
+    return fine[firstAbove(cumulated, uniform[i] as number)] as number;
   });
 }

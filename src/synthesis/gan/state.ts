@@ -1,8 +1,5 @@
 import { MalformedBytes } from '../errors.js';
-import { seededRng } from '../randomness.js';
-import type { SynthesisContext } from '../synthesizer.js';
-import { fineCells } from '../table/fineCells.js';
-import { type AdamMoments, initialMoments } from './adam.js';
+import { type AdamMoments, initialMoments } from '../learning/adam.js';
 import {
   type Columns,
   columnsBytes,
@@ -10,7 +7,10 @@ import {
   encodeColumns,
   type Layout,
   layoutOf,
-} from './columns.js';
+} from '../oneWays/columns.js';
+import { seededRng } from '../randomness.js';
+import type { SynthesisContext } from '../synthesizer.js';
+import { fineCells } from '../table/fineCells.js';
 import { type Critic, criticOf } from './critic.js';
 import { generatorWidths, initialGenerator } from './generator.js';
 import { initialParameters, type Layer, layersOf, parameterCount, type Widths } from './network.js';

@@ -3,7 +3,6 @@ import { eventOf } from '../../privacy/quantization.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
 import { decodeArtefact, encodeArtefact } from '../artefact.js';
 import { InvalidOptions, MalformedBytes } from '../errors.js';
-import { stratified } from '../marginals/rowBlock.js';
 import {
   assertSameQuery,
   contributeOneWays,
@@ -14,6 +13,7 @@ import {
 import { cumulated, firstAbove, sharesOf } from '../oneWays/shares.js';
 import { optionsOf } from '../optionsOf.js';
 import { seededRng, uniforms } from '../randomness.js';
+import { stratified } from '../stratified.js';
 import type { Row, SampleRequest, SynthesisContext, Synthesizer } from '../synthesizer.js';
 import type { TableEncoding } from '../table/encoding.js';
 import { fineCells } from '../table/fineCells.js';

@@ -1,5 +1,4 @@
-import type { LearningEngine } from '../engine.js';
-import { transposed } from '../gan/network.js';
+import type { LearningEngine, Matrix } from '../engine.js';
 
 /** Weights inputs × outputs, then outputs biases, of which the forward pass multiplies rows by the one and adds the other. */
 export interface Weights {
@@ -32,4 +31,11 @@ export function bindWeights(
       return engine.multiply({ rows: rows.length / outputs, columns: outputs, data: rows }, turned);
     },
   };
+}
+
+export function transposed({ rows, columns, data }: Matrix): Matrix {
+  const out = new Float32Array(data.length);
+  for (let row = 0, i = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++, i++) out[column * rows + row] = data[i] as number;
+  return { rows: columns, columns: rows, data: out };
 }

@@ -1,6 +1,6 @@
+import { type Axis, cellsOfMarginal, columnOf, type Measured } from '../counts/measured.js';
 import type { TableEncoding } from '../table/encoding.js';
 import { type Grid, gridsOf, type OneWay } from '../table/grids.js';
-import { type Axis, cellsOfMarginal, columnOf, type Measured } from './measured.js';
 import { type Domain, domainOf } from './model/domain.js';
 import { type Estimate, estimate } from './model/estimation.js';
 import { cliqueContaining, junctionTree } from './model/junctionTree.js';

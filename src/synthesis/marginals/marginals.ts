@@ -1,12 +1,12 @@
 import { eventOf } from '../../privacy/quantization.js';
 import { parseRational, toNumber } from '../../privacy/rational.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
+import { cellsOfMarginal, columnOf, encodeMeasured } from '../counts/measured.js';
 import { InvalidOptions } from '../errors.js';
 import type { NoisySum, PlannedCost, Step, Synthesizer } from '../synthesizer.js';
 import { completeRelease } from './completion.js';
 import { contribute } from './counting.js';
 import { baseOf, type Edge, fitModel } from './fitting.js';
-import { cellsOfMarginal, columnOf, encodeMeasured } from './measured.js';
 import { allColumns, allPairs, measuredOrAgain, missedPairs, treeAndLabel } from './nextSum.js';
 import { type MarginalsOptions, parseMarginalsOptions } from './options.js';
 import {

@@ -1,6 +1,7 @@
+import type { Axis, Measured } from '../counts/measured.js';
+import { weightsFor } from '../counts/weights.js';
 import type { Grid, OneWay } from '../table/grids.js';
 import { type Base, cliquesOf, countedIn, type Edge } from './fitting.js';
-import { type Axis, type Measured, weightsFor } from './measured.js';
 import { marginalOf } from './model/elimination.js';
 import type { Model } from './model/model.js';
 import { cellsOf } from './model/triangulation.js';
@@ -14,13 +15,18 @@ import {
   spanningTree,
   worthCounting,
 } from './pairs.js';
-import { type MarginalsPlan, PARTS } from './question.js';
+import { type MarginalsPlan, MOST_BINS, PARTS } from './question.js';
 import type { Sum } from './state.js';
 
-/** The first sum: every column on its fine cells. */
+/**
+ * The first sum: every column on its fine cells. Of a range's c fine cells the model adds up about c/b for each of its b cells, so that
+ * their noise is √(c/b) times that of one and the column's expected L1 error ∝ √(b·c): as if it had so many cells.
+ */
 export function allColumns({ fine, scale }: MarginalsPlan): Measured {
   const weights = weightsFor(
-    fine.blocks.map(({ cells }) => cells),
+    fine.blocks.map(({ cells, edges }) =>
+      edges === undefined || cells <= MOST_BINS ? cells : Math.sqrt(MOST_BINS * cells),
+    ),
     scale,
   );
   return {

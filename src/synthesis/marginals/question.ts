@@ -3,11 +3,12 @@ import { canonicalJson } from '../../crypto/canonical.js';
 import { nodePrimitives } from '../../crypto/nodePrimitives.js';
 import { planEncoding } from '../../privacy/quantization.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
+import { cellsOfMarginal, decodeMeasured, type Measured } from '../counts/measured.js';
+import { MAX_SCALE, mostRecords, scaleOf } from '../counts/weights.js';
 import { InvalidOptions, MalformedBytes } from '../errors.js';
 import type { Models, SynthesisContext } from '../synthesizer.js';
 import type { TableEncoding } from '../table/encoding.js';
 import { fineCells } from '../table/fineCells.js';
-import { cellsOfMarginal, decodeMeasured, MAX_SCALE, type Measured } from './measured.js';
 import type { MarginalsOptions } from './options.js';
 import { assertFits } from './structure.js';
 
@@ -57,23 +58,6 @@ export function marginalsPlan(context: SynthesisContext, options: MarginalsOptio
     for (let b = 0; b < a; b++) pairs += (coarse[a] as number) * (coarse[b] as number);
   const chosen = Math.max(fine.width, PAIR_CELLS_A_COLUMN * columns);
   return { context, options, fine, scale: scaleOf(context), dimensions: [fine.width, pairs, chosen, chosen] };
-}
-
-/** Twice what a member has declared, a power of two: what its counts are clamped to. */
-export function mostRecords({ members }: SynthesisContext): number {
-  const largest = Math.max(...members.map((member) => member.declaredRecords));
-  return 2 ** Math.ceil(Math.log2(2 * Math.max(1, largest)));
-}
-
-/**
- * The finer the weights the better; but the counts of all members, times it, have to fit into the ring. Every pair of columns can
- * have a weight of 1.
- */
-export function scaleOf(context: SynthesisContext): number {
-  const columns = context.schema.fields.length;
-  const room = 2 ** 29 / (mostRecords(context) * context.members.length);
-  const least = 2 ** Math.ceil(Math.log2(Math.max(32, Math.sqrt((columns * (columns - 1)) / 2))));
-  return Math.min(MAX_SCALE, Math.max(least, 2 ** Math.floor(Math.log2(room))));
 }
 
 /** Sum `step` (0 … 3), to which the document that says what is counted is still to be added. */

@@ -1,6 +1,7 @@
 import { canonicalJson, type Json } from '../../crypto/canonical.js';
 import { conditionsOf, isConditional, parseConditions } from '../conditions.js';
 import { seededRng } from '../randomness.js';
+import { stratified } from '../stratified.js';
 import type { Row, SampleRequest, SynthesisContext } from '../synthesizer.js';
 import { rangeValue } from '../table/codedRow.js';
 import { type Block, decodeCell, type TableEncoding } from '../table/encoding.js';
@@ -11,7 +12,7 @@ import { type SamplingPlan, samplingPlan } from './model/sampling.js';
 import type { MarginalsOptions } from './options.js';
 import { type Pieces, wholePieces } from './pieces.js';
 import { decodeRelease, type Generator } from './release.js';
-import { drawBlock, stratified } from './rowBlock.js';
+import { drawBlock } from './rowBlock.js';
 import { type BlockCells, blockCells, type Drawer, type Unit } from './units.js';
 
 /**

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { canonicalJson, type Json } from '../../crypto/canonical.js';
+import { cellsOfMarginal, type Measured, measuredOf } from '../counts/measured.js';
 import { MalformedBytes } from '../errors.js';
-import { cellsOfMarginal, type Measured, measuredOf } from './measured.js';
 import { type MarginalsPlan, SUMS } from './question.js';
 
 /** One sum that was opened: what was asked, and the noisy weighted counts of its marginals, one after the other. */

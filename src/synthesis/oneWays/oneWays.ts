@@ -3,13 +3,13 @@ import type { Rng } from '../../crypto/rng.js';
 import { planEncoding } from '../../privacy/quantization.js';
 import { parseRational, toNumber } from '../../privacy/rational.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
+import { MAX_SCALE, mostRecords, scaleOf, weightsFor } from '../counts/weights.js';
 import { InvalidOptions } from '../errors.js';
-import { MAX_SCALE, weightsFor } from '../marginals/measured.js';
-import { mostRecords, scaleOf } from '../marginals/question.js';
 import { seededRng } from '../randomness.js';
 import type { NoisySum, SynthesisContext } from '../synthesizer.js';
 import { cellsOf, type TableEncoding } from '../table/encoding.js';
 import { fineCells } from '../table/fineCells.js';
+import type { OneWay } from '../table/grids.js';
 import type { RecordSource } from '../table/records.js';
 
 /**
@@ -91,13 +91,14 @@ export async function contributeOneWays(
 
 /** A query comes from the coordinator, who may lie: whatever it says, a record moves the sum by its sensitivity at most. */
 function weightsOf(fine: TableEncoding, query: SumQuery): readonly number[] {
-  const { kind, dimension, l2Sensitivity, encoding, samplingRate } = query;
-  if (kind !== ONE_WAY_COUNTS || dimension !== fine.width)
+  const { kind, dimension, l2Sensitivity, encoding, samplingRate, models, localNoise } = query;
+  if (kind !== ONE_WAY_COUNTS || dimension !== fine.width || models.length > 0)
     throw new InvalidOptions('query', 'does not count the columns of this schema');
   if (!(Number.isInteger(l2Sensitivity) && l2Sensitivity >= 1 && l2Sensitivity <= MAX_SCALE))
     throw new InvalidOptions('query.l2Sensitivity', `must be a whole number from 1 to ${MAX_SCALE}`);
-  if (encoding.rounding !== 'exact' || encoding.grid !== 1 || samplingRate !== 1)
-    throw new InvalidOptions('query', 'must count whole numbers, of all records');
+  // Local noise would be charged for, and nobody here adds any.
+  if (encoding.rounding !== 'exact' || encoding.grid !== 1 || samplingRate !== 1 || localNoise !== undefined)
+    throw new InvalidOptions('query', 'must count whole numbers, of all records, with no noise of their own');
   const weights = weightsByColumn(fine, l2Sensitivity);
   if (weights.reduce((sum, weight) => sum + weight ** 2, 0) > l2Sensitivity ** 2)
     throw new InvalidOptions('query.l2Sensitivity', 'is too small for so many columns');
@@ -124,4 +125,11 @@ export function openedOneWays(fine: TableEncoding, query: SumQuery, sum: NoisySu
     for (let k = start; k < start + cells; k++) counts[k]! /= weights[column] as number;
   });
   return { counts, variances: weights.map((weight) => variance / weight ** 2) };
+}
+
+export function byColumn({ blocks }: TableEncoding, { counts, variances }: OneWays): readonly OneWay[] {
+  return blocks.map(({ start, cells }, column) => ({
+    counts: counts.subarray(start, start + cells),
+    variance: variances[column] as number,
+  }));
 }

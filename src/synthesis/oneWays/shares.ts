@@ -1,6 +1,6 @@
-import type { TableEncoding } from '../table/encoding.js';
+import type { Block, TableEncoding } from '../table/encoding.js';
 import { settledCounts } from '../table/settledCounts.js';
-import type { OneWays } from './oneWays.js';
+import { byColumn, type OneWays } from './oneWays.js';
 
 /**
  * The number of records: each column's counts add up to an unbiased estimate of it; weighted by their inverse variances, which is the
@@ -21,21 +21,24 @@ export function totalOf({ blocks }: TableEncoding, { counts, variances }: OneWay
 export function sharesOf(fine: TableEncoding, ones: OneWays): Float64Array {
   const total = totalOf(fine, ones);
   const shares = new Float64Array(fine.width);
-  fine.blocks.forEach((block, column) => {
-    const { start, cells } = block;
-    const variance = ones.variances[column] as number;
-    const counts = settledCounts(block, { counts: ones.counts.subarray(start, start + cells), variance });
-    shares.set(nearestShares(counts, total), start);
+  byColumn(fine, ones).forEach((one, column) => {
+    const block = fine.blocks[column] as Block;
+    shares.set(nearestShares(settledCounts(block, one), total), block.start);
   });
   return shares;
 }
 
+/** `nearestCounts` over `total`. */
+export function nearestShares(counts: Float64Array, total: number): Float64Array {
+  return nearestCounts(counts, total).map((count) => count / total);
+}
+
 /**
- * The point of {x ≥ 0, Σx = total} that is nearest to the counts, over `total`: x = max(0, count − τ) (Held, Wolfe, Crowder 1974). As
+ * The point of {x ≥ 0, Σx = total} that is nearest to the counts: x = max(0, count − τ) (Held, Wolfe, Crowder 1974). As
  * "Norm-Sub" it is among the best of ten ways to make noisy counts consistent in Wang et al. 2020 (NDSS): what noise
  * adds to empty cells is taken off all, instead of being kept where it is positive.
  */
-export function nearestShares(counts: Float64Array, total: number): Float64Array {
+export function nearestCounts(counts: Float64Array, total: number): Float64Array {
   const descending = counts.toSorted().reverse();
   let sum = 0;
   let threshold = 0;
@@ -45,7 +48,7 @@ export function nearestShares(counts: Float64Array, total: number): Float64Array
     if ((descending[k] as number) <= candidate) break;
     threshold = candidate;
   }
-  return counts.map((count) => Math.max(0, count - threshold) / total);
+  return counts.map((count) => Math.max(0, count - threshold));
 }
 
 /** Running sums of one column's shares, 1 from the last cell that has any: rounding leaves them at 1 − 1e-16. */

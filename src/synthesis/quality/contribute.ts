@@ -1,6 +1,6 @@
 import type { Rng } from '../../crypto/rng.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
-import { addCounts, countersOf } from '../marginals/counting.js';
+import { addCounts, countersOf } from '../counts/counting.js';
 import { seededRng } from '../randomness.js';
 import type { Models } from '../synthesizer.js';
 import { cellsOf, tableEncoding } from '../table/encoding.js';

@@ -1,9 +1,8 @@
 import { canonicalJson } from '../../crypto/canonical.js';
 import { planEncoding } from '../../privacy/quantization.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
+import { MAX_SCALE, mostRecords } from '../counts/weights.js';
 import { InvalidOptions } from '../errors.js';
-import { MAX_SCALE } from '../marginals/measured.js';
-import { mostRecords } from '../marginals/question.js';
 import type { SynthesisContext } from '../synthesizer.js';
 import { type TableEncoding, tableEncoding } from '../table/encoding.js';
 import { fineCells } from '../table/fineCells.js';

@@ -1,11 +1,6 @@
-import { addCounts, countersOf } from '../marginals/counting.js';
-import {
-  type Axis,
-  cellsOfMarginal,
-  type Marginal,
-  type Measured,
-  weightsFor,
-} from '../marginals/measured.js';
+import { addCounts, countersOf } from '../counts/counting.js';
+import { type Axis, cellsOfMarginal, type Marginal, type Measured } from '../counts/measured.js';
+import { weightsFor } from '../counts/weights.js';
 import type { ReleasedRun } from '../synthesizer.js';
 import { codeOf } from '../table/codedRow.js';
 import { cellsOf, type TableEncoding } from '../table/encoding.js';

@@ -1,7 +1,7 @@
 import { parseRational, toNumber } from '../../privacy/rational.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
+import { type Axis, cellsOfMarginal, columnOf, sizeOf } from '../counts/measured.js';
 import { InvalidOptions } from '../errors.js';
-import { type Axis, cellsOfMarginal, columnOf, sizeOf } from '../marginals/measured.js';
 import type { NoisySum, ReleasedRun } from '../synthesizer.js';
 import type { CategoricalField } from '../table/schema.js';
 import {

@@ -1,5 +1,5 @@
 import type { Rng } from '../../crypto/rng.js';
-import type { Columns } from '../gan/columns.js';
+import type { Columns } from '../oneWays/columns.js';
 import { normals } from '../randomness.js';
 import { SLOPE, type VaeNetwork, writeSoftmax } from './network.js';
 

@@ -1,9 +1,9 @@
 import type { Rng } from '../../crypto/rng.js';
-import type { Column, Columns } from '../gan/columns.js';
 import { leakyRelu } from '../learning/activation.js';
 import type { LossGradient } from '../learning/clippedGradient.js';
 import { dense } from '../learning/dense.js';
 import { type Network, networkOf } from '../learning/network.js';
+import type { Column, Columns } from '../oneWays/columns.js';
 import { normals } from '../randomness.js';
 import { beside, bounded, reparametrised } from './layers.js';
 

@@ -4,7 +4,7 @@ import { nodePrimitives } from '../../crypto/nodePrimitives.js';
 import { planEncoding } from '../../privacy/quantization.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
 import { InvalidOptions, MalformedBytes } from '../errors.js';
-import { type Columns, columnsBytes, decodeColumns, type Layout, layoutOf } from '../gan/columns.js';
+import { type Columns, columnsBytes, decodeColumns, type Layout, layoutOf } from '../oneWays/columns.js';
 import { oneWaysQuery } from '../oneWays/oneWays.js';
 import type { Models, SynthesisContext } from '../synthesizer.js';
 import { fineCells } from '../table/fineCells.js';

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { decodeArtefact, encodeArtefact } from '../artefact.js';
 import { startEngine } from '../engine.js';
-import { type Column, type Columns, decodeColumns, drawn, encodeColumns } from '../gan/columns.js';
+import { type Column, type Columns, decodeColumns, encodeColumns } from '../oneWays/columns.js';
+import { firstAbove } from '../oneWays/shares.js';
 import { normals, seededRng, uniforms } from '../randomness.js';
 import type { Row, SampleRequest, SynthesisContext } from '../synthesizer.js';
 import { blocksOf, rowOfCells } from '../table/rowBlocks.js';
@@ -58,7 +59,7 @@ export async function* sampleRelease(
         writeSoftmax(own, column, shares);
         const cell = cellAt(shares, column, ofCells[at + c] as number);
         const { fine, cumulated } = column.within[cell] as Column['within'][number];
-        return fine[drawn(cumulated, ofFineCells[at + c] as number)] as number;
+        return fine[firstAbove(cumulated, ofFineCells[at + c] as number)] as number;
       });
       yield rowOfCells(layout.fine, cells, within.subarray(at), 0);
     }

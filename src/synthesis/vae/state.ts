@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { decodeArtefact, encodeArtefact } from '../artefact.js';
 import { MalformedBytes } from '../errors.js';
-import type { AdamMoments } from '../gan/adam.js';
-import { type Columns, columnsOf } from '../gan/columns.js';
+import type { AdamMoments } from '../learning/adam.js';
+import { type Columns, columnsOf } from '../oneWays/columns.js';
 import type { OneWays } from '../oneWays/oneWays.js';
 import type { VaePlan } from './question.js';
 
@@ -23,14 +23,6 @@ export interface VaeState {
   readonly seed: Uint8Array;
   /** Undefined before the first sum. */
   readonly training: Training | undefined;
-}
-
-export function columnsFrom({ layout, options }: VaePlan, { counts, variances }: OneWays): Columns {
-  const ones = layout.fine.blocks.map(({ start, cells }, column) => ({
-    counts: counts.slice(start, start + cells),
-    variance: variances[column] as number,
-  }));
-  return columnsOf(layout, ones, options.cells);
 }
 
 const MAGIC = 'chorale/vae state';
@@ -72,5 +64,14 @@ export function decodeState(plan: VaePlan, bytes: Uint8Array): VaeState {
   const average = artefact.takeFloats(plan.network.decoder.parameters);
   artefact.end();
   const moments = { first, second, steps: trained.steps };
-  return { ...state, training: { ones, columns: columnsFrom(plan, ones), parameters, moments, average } };
+  return {
+    ...state,
+    training: {
+      ones,
+      columns: columnsOf(plan.layout, ones, plan.options.cells),
+      parameters,
+      moments,
+      average,
+    },
+  };
 }

@@ -6,9 +6,9 @@ import type { SumQuery } from '../../privacy/sumQuery.js';
 import { numbersToBytes } from '../artefact.js';
 import { startEngine } from '../engine.js';
 import { InvalidOptions } from '../errors.js';
-import { adamStep, initialMoments } from '../gan/adam.js';
-import { encodeColumns, recordCells } from '../gan/columns.js';
+import { adamStep, initialMoments } from '../learning/adam.js';
 import { clippedGradientSum } from '../learning/clippedGradient.js';
+import { columnsOf, encodeColumns, recordCells } from '../oneWays/columns.js';
 import { assertSameQuery, contributeOneWays, ONE_WAY_COUNTS, openedOneWays } from '../oneWays/oneWays.js';
 import { normals, seededRng } from '../randomness.js';
 import type { Models, NoisySum, Step, Synthesizer } from '../synthesizer.js';
@@ -18,7 +18,7 @@ import { initialParameters, lossGradient } from './network.js';
 import { parseVaeOptions, type VaeOptions } from './options.js';
 import { gradientQueryLike, readQuestion, vaePlan } from './question.js';
 import { encodeRelease, sampleRelease } from './release.js';
-import { columnsFrom, decodeState, encodeState, type Training, type VaeState } from './state.js';
+import { decodeState, encodeState, type Training, type VaeState } from './state.js';
 
 /**
  * A variational autoencoder for tables (TVAE: Xu, Skoularidou, Cuesta-Infante, Veeramachaneni 2019) by DP-SGD: a first sum counts the
@@ -155,7 +155,7 @@ async function absorb(state: VaeState, query: SumQuery, sum: NoisySum): Promise<
   const { plan, seed, training } = state;
   if (training === undefined) {
     const ones = openedOneWays(plan.layout.fine, query, sum);
-    const columns = columnsFrom(plan, ones);
+    const columns = columnsOf(plan.layout, ones, plan.options.cells);
     const parameters = initialParameters(plan.network, columns, seededRng(seed, 'vae/initial'));
     const average = decoderOf(plan.network.decoder.parameters, parameters);
     const moments = initialMoments(parameters.length);

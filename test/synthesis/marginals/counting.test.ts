@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { drawRecords, sourceOf } from '../../../src/evaluation/audit/inventedRecords.js';
 import type { SumQuery } from '../../../src/privacy/sumQuery.js';
+import { type Axis, encodeMeasured, type Measured } from '../../../src/synthesis/counts/measured.js';
 import { contribute } from '../../../src/synthesis/marginals/counting.js';
-import { type Axis, encodeMeasured, type Measured } from '../../../src/synthesis/marginals/measured.js';
 import { parseMarginalsOptions } from '../../../src/synthesis/marginals/options.js';
 import {
   countsQuery,

@@ -7,10 +7,10 @@ import { compositionOf } from '../../../src/privacy/observerViews.js';
 import { addShare, checkQuery, dequantize, quantize } from '../../../src/privacy/quantization.js';
 import { parseRational, toNumber } from '../../../src/privacy/rational.js';
 import type { SumQuery } from '../../../src/privacy/sumQuery.js';
+import { decodeMeasured } from '../../../src/synthesis/counts/measured.js';
 import { InvalidOptions, MalformedBytes } from '../../../src/synthesis/errors.js';
 import { synthesizerOf } from '../../../src/synthesis/index.js';
 import { marginalsSynthesizer as marginals } from '../../../src/synthesis/marginals/marginals.js';
-import { decodeMeasured } from '../../../src/synthesis/marginals/measured.js';
 import {
   countsQuery,
   MEASURED,

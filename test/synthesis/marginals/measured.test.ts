@@ -4,14 +4,14 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { nodePrimitives } from '../../../src/crypto/nodePrimitives.js';
 import { drawRecords, sourceOf } from '../../../src/evaluation/audit/inventedRecords.js';
 import type { SumQuery } from '../../../src/privacy/sumQuery.js';
-import { InvalidOptions, MalformedBytes } from '../../../src/synthesis/errors.js';
-import { marginalsSynthesizer as marginals } from '../../../src/synthesis/marginals/marginals.js';
 import {
   decodeMeasured,
   encodeMeasured,
   MAX_DOCUMENT_BYTES,
-  weightsFor,
-} from '../../../src/synthesis/marginals/measured.js';
+} from '../../../src/synthesis/counts/measured.js';
+import { weightsFor } from '../../../src/synthesis/counts/weights.js';
+import { InvalidOptions, MalformedBytes } from '../../../src/synthesis/errors.js';
+import { marginalsSynthesizer as marginals } from '../../../src/synthesis/marginals/marginals.js';
 import { allColumns } from '../../../src/synthesis/marginals/nextSum.js';
 import { type MarginalsPlan, MEASURED, marginalsPlan } from '../../../src/synthesis/marginals/question.js';
 import type { Step } from '../../../src/synthesis/synthesizer.js';

@@ -7,8 +7,9 @@ import {
   sampleRows,
   samplingPlan,
 } from '../../../src/synthesis/marginals/model/sampling.js';
-import { drawBlock, stratified } from '../../../src/synthesis/marginals/rowBlock.js';
+import { drawBlock } from '../../../src/synthesis/marginals/rowBlock.js';
 import { uniforms } from '../../../src/synthesis/randomness.js';
+import { stratified } from '../../../src/synthesis/stratified.js';
 import { goodnessOfFit } from '../../privacy/support.js';
 import { rngOf } from '../fixtures.js';
 import { drawsOf, indexOf, jointOf, randomFactors } from './modelByBruteForce.js';

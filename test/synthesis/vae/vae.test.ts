@@ -2,9 +2,9 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { sourceOf } from '../../../src/evaluation/audit/inventedRecords.js';
 import { type LearningEngine, startEngine } from '../../../src/synthesis/engine.js';
 import { InvalidOptions, MalformedBytes } from '../../../src/synthesis/errors.js';
-import { columnsOf, layoutOf } from '../../../src/synthesis/gan/columns.js';
 import { type AnySynthesizer, synthesizerOf } from '../../../src/synthesis/index.js';
 import { clippedGradientSum } from '../../../src/synthesis/learning/clippedGradient.js';
+import { columnsOf, layoutOf } from '../../../src/synthesis/oneWays/columns.js';
 import { normals } from '../../../src/synthesis/randomness.js';
 import type { Step } from '../../../src/synthesis/synthesizer.js';
 import { fineCells } from '../../../src/synthesis/table/fineCells.js';
@@ -53,7 +53,10 @@ describe('the options of the VAE', () => {
 
 describe('the gradient of the VAE', () => {
   const layout = layoutOf(fineCells(smallSchema()), 16);
-  const ones = [0, 1, 2].map((k) => ({ counts: Float64Array.of(10 + k, 20, 30 - k), variance: 1 }));
+  const ones = {
+    counts: Float64Array.from([0, 1, 2].flatMap((k) => [10 + k, 20, 30 - k])),
+    variances: [1, 1, 1],
+  };
   const columns = columnsOf(layout, ones, 16);
   const network = vaeNetwork({ width: layout.width, encoderHidden: 5, decoderHidden: 4, latent: 2 });
   const cells = Uint16Array.of(0, 1, 2);

@@ -5,7 +5,7 @@ export interface AdamMoments {
   readonly steps: number;
 }
 
-/** β₁ = 0.5 as is usual for GANs (Radford et al. 2016): the two networks chase each other, long memory makes them swing. */
+/** β₁ = 0.5 as is usual for GANs (Radford et al. 2016): the two networks chase each other, long memory makes them swing. The VAE keeps it. */
 const BETA_1 = 0.5;
 const BETA_2 = 0.9;
 const EPSILON = 1e-8;

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { canonicalJson, type Json } from '../../crypto/canonical.js';
 import { MalformedBytes } from '../errors.js';
 import type { TableEncoding } from '../table/encoding.js';
+import { MAX_SCALE } from './weights.js';
 
 /**
  * What one sum counts: each marginal adds `weight` to one cell for each record. A public document, made of what earlier sums
@@ -26,8 +27,6 @@ export interface Marginal {
 
 export type Axis = { readonly column: number } | { readonly map: number };
 
-/** The largest `scale`: √Σ weight² over the marginals is at most that, the sensitivity of a sum. */
-export const MAX_SCALE = 1024;
 const MOST_MARGINALS = 4096;
 /** A document is read before it is known to be honest. */
 export const MAX_DOCUMENT_BYTES = 4 * 2 ** 20;
@@ -117,23 +116,4 @@ function jsonOf(bytes: Uint8Array): unknown {
   } catch {
     return undefined;
   }
-}
-
-/**
- * Whole weights ∝ cells^⅓, but 1 at least, with √Σ weight² ≤ scale. With noise of one deviation σ in every cell of the sum the
- * expected L1 error of a marginal is ∝ cells/weight; their sum is smallest at these weights (Lagrange).
- * @param scale √(the marginals) at least.
- */
-export function weightsFor(cells: readonly number[], scale: number): number[] {
-  const wanted = cells.map((count) => count ** (1 / 3));
-  const descending = wanted.toSorted((a, b) => b - a);
-  let factor = 0;
-  let square = 0;
-  // As many of the largest as get 1 or more when they share what weights of 1 leave of scale².
-  for (const [last, weight] of descending.entries()) {
-    square += weight ** 2;
-    const left = scale ** 2 - (cells.length - 1 - last);
-    if (weight ** 2 * left >= square) factor = Math.sqrt(left / square);
-  }
-  return wanted.map((weight) => Math.max(1, Math.floor(factor * weight)));
 }

@@ -1,10 +1,12 @@
 import { InvalidTableSchema, MalformedBytes } from '../errors.js';
 import { type Block, cellsOf, type TableEncoding } from '../table/encoding.js';
-import { gridsOf, type OneWay } from '../table/grids.js';
+import { gridsOf } from '../table/grids.js';
 import type { RecordBatch } from '../table/records.js';
 import { settledCounts } from '../table/settledCounts.js';
+import { byColumn, type OneWays } from './oneWays.js';
+import { nearestCounts } from './shares.js';
 
-/** Width of a row's vector at most: the critic's scores of all pairs of its cells are a square of it. */
+/** Width of a row's vector at most: what is learnt of all pairs of its cells is a square of it. */
 const MAX_WIDTH = 2048;
 
 /** A column's place in a row's vector: fixed by the plan, however many of its cells the first sum leaves in use. */
@@ -17,7 +19,7 @@ export interface Layout {
   readonly fine: TableEncoding;
   readonly places: readonly Place[];
   readonly width: number;
-  /** Columns of which one is the generator's condition. */
+  /** Columns of which one is a conditional generator's condition. */
   readonly conditions: readonly number[];
 }
 
@@ -26,7 +28,7 @@ export function layoutOf(fine: TableEncoding, mostCells: number): Layout {
   if (fine.blocks.length < 2)
     throw new InvalidTableSchema(
       undefined,
-      'has one column: a GAN learns how columns depend on each other; take another synthesizer for it',
+      'has one column: this synthesizer learns how columns depend on each other; take "independent" for it',
     );
   let width = 0;
   const places = fine.blocks.map(({ cells }): Place => {
@@ -37,7 +39,7 @@ export function layoutOf(fine: TableEncoding, mostCells: number): Layout {
   if (width > MAX_WIDTH)
     throw new InvalidTableSchema(
       undefined,
-      `${width} cells in all, at most ${MAX_WIDTH} are supported by the GAN; lower its option "cells", or leave columns out`,
+      `${width} cells in all, at most ${MAX_WIDTH} are supported by this synthesizer; lower its option "cells", or leave columns out`,
     );
   return { fine, places, width, conditions: conditionsOf(fine) };
 }
@@ -78,7 +80,8 @@ export interface Columns {
 }
 
 /** @param mostCells as in `layoutOf`. */
-export function columnsOf(layout: Layout, ones: readonly OneWay[], mostCells: number): Columns {
+export function columnsOf(layout: Layout, oneWays: OneWays, mostCells: number): Columns {
+  const ones = byColumn(layout.fine, oneWays);
   const grids = gridsOf(layout.fine, ones, mostCells, mostCells);
   const counts = ones.flatMap((one, column) => [
     ...nonNegative(settledCounts(layout.fine.blocks[column] as Block, one)),
@@ -87,23 +90,15 @@ export function columnsOf(layout: Layout, ones: readonly OneWay[], mostCells: nu
   return withCells(layout, Float64Array.from(counts), Uint16Array.from(cellOf));
 }
 
-/**
- * The nearest counts with none below 0 and the same sum (projection onto the simplex: Duchi et al. 2008, figure 1). Only to cut the
- * negative ones off would add, to every cell that nobody is in, what noise alone is above 0.
- */
+/** Only to cut the negative ones off would add, to every cell that nobody is in, what noise alone is above 0. */
 function nonNegative(counts: Float64Array): Float64Array {
-  const descending = counts.toSorted((a, b) => b - a);
-  const total = Math.max(
-    1,
-    descending.reduce((sum, count) => sum + count, 0),
+  return nearestCounts(
+    counts,
+    Math.max(
+      1,
+      counts.reduce((sum, count) => sum + count, 0),
+    ),
   );
-  let below = 0;
-  let excess = 0;
-  descending.forEach((count, k) => {
-    below += count;
-    if (count > (below - total) / (k + 1)) excess = (below - total) / (k + 1);
-  });
-  return counts.map((count) => Math.max(0, count - excess));
 }
 
 function withCells(layout: Layout, counts: Float64Array, cellOf: Uint16Array): Columns {
@@ -181,11 +176,4 @@ export function recordCells({ layout, columns }: Columns, batch: RecordBatch): U
   for (let i = 0; i < cells.length; i++)
     cells[i] = (columns[i % width] as Column).cellOf[cells[i] as number] as number;
   return cells;
-}
-
-/** The entry of a cumulated distribution, the last of which is 1, that `uniform` in (0, 1) falls on. */
-export function drawn(cumulated: ArrayLike<number>, uniform: number): number {
-  let k = 0;
-  while (k < cumulated.length - 1 && uniform >= (cumulated[k] as number)) k++;
-  return k;
 }
