@@ -23,7 +23,7 @@ import { lockFile } from './processLock.js';
  *   enrolment.json where and as whom it enrols
  *   charter.json   the charter that it signed, and the digest that it pinned
  *   spending.jsonl its own spending record
- *   hold-out.key   32 bytes in hex, mode 0600: which records are held out, where the charter holds any out
+ *   hold-out.key   32 bytes in hex, mode 0600: which records are held out, once a charter holds any out
  *   lock           the process that runs on it
  */
 export interface Identity {
@@ -92,13 +92,23 @@ export function readIdentity(dir: string, primitives: Primitives): Identity {
 }
 
 /**
- * The secret that decides which of this participant's records are held out. Made when it is first needed, and then kept: another
- * one would evaluate on records that were trained on. Throws KeyFile where it is malformed, or readable by
- * anyone else.
+ * The secret that decides which of this participant's records are held out. Made before the first sum is answered, whatever the charter
+ * says of a hold-out, and then kept: another one would evaluate on records that were trained on. Throws KeyFile where it is
+ * gone, malformed, or readable by anyone else.
  */
 export function holdOutKey(dir: string, rng: Rng): Uint8Array {
   const path = join(dir, 'hold-out.key');
-  if (!existsSync(path)) writeFileSync(path, `${bytesToHex(rng(32))}\n`, { mode: 0o600, flag: 'wx' });
+  if (!existsSync(path)) {
+    const spending = join(dir, SPENDING_FILE);
+    if (existsSync(spending) && statSync(spending).size > 0)
+      throw new ParticipantError(
+        'KeyFile',
+        `${path} is gone, and sums were answered with it: another key would hold out other records, some of which were trained on. ` +
+          'Restore it from a backup. Only if this participant never held records out, make one: ' +
+          `(umask 077; openssl rand -hex 32 > ${path}).`,
+      );
+    writeFileSync(path, `${bytesToHex(rng(32))}\n`, { mode: 0o600, flag: 'wx' });
+  }
   return readSecret(
     path,
     'a hold-out key',

@@ -72,11 +72,10 @@ export async function participate(ports: ParticipatePorts): Promise<void> {
       'The pinned charter is not the one that its digest names: sign it again.',
     );
   const member = assertMember(charter, identity.publicKey, enrolment);
+  const { holdOut } = charter;
+  const divisionKey = holdOutKey(dir, ports.rng);
   const whole = await ports.openRecords(charter.schema);
-  const records =
-    charter.holdOut === undefined
-      ? whole
-      : await splitRecords(whole, charter.holdOut, holdOutKey(dir, ports.rng));
+  const records = holdOut === undefined ? whole : await splitRecords(whole, holdOut, divisionKey);
   const spending = openSpending(join(dir, SPENDING_FILE), charter.privacy);
   try {
     await patiently(() => client.signCharter(pinned.digest, pinned.signature));

@@ -1,5 +1,5 @@
 import { QUALITY } from '../synthesis/index.js';
-import { parseQualityOptions } from '../synthesis/quality/options.js';
+import { parseQualityOptions, type QualityOptions } from '../synthesis/quality/options.js';
 import { decodeReport, type QualityReport } from '../synthesis/quality/report.js';
 import { readCharter } from './charter.js';
 import { FederationError } from './errors.js';
@@ -76,23 +76,40 @@ export function createQuality(
   };
 }
 
+/** A measurement replaces an earlier one with at most so much of its noise: at four times its price. */
+const REPLACES = 0.5;
+
 /**
- * The measurement that counts where there are several: the one with the least noise, the first of equals. Public before it was made,
- * so that nobody can measure again until a report pleases.
+ * The measurement that counts where there are several: the first, until one looks twice as closely, at no fewer rows and references. By
+ * what was proposed, and not by what was found, so that nobody can measure again with a hair less noise until a report pleases
+ * (hazard P23).
  */
 async function decisiveRun(
   tx: Transaction,
   { id, releaseDigest }: RunRecord,
 ): Promise<RunRecord | undefined> {
   if (releaseDigest === null) return undefined;
-  const candidates = (await tx.runs('completed'))
-    .filter(({ synthesizer, releaseDigest: released }) => synthesizer === QUALITY && released !== null)
-    .map((run) => ({ run, options: parseQualityOptions(run.options) }))
-    .filter(({ options }) => options.run === id)
-    .sort(
-      (a, b) =>
-        a.options.noiseMultiplier - b.options.noiseMultiplier ||
-        a.run.createdAt.getTime() - b.run.createdAt.getTime(),
-    );
-  return candidates[0]?.run;
+  return (
+    (await tx.runs('completed'))
+      .filter(({ synthesizer, releaseDigest: released }) => synthesizer === QUALITY && released !== null)
+      .map((run) => ({ run, options: parseQualityOptions(run.options) }))
+      .filter(({ options }) => options.run === id)
+      // Not when it was proposed: one kept in the drawer could replace what has been read.
+      .sort((a, b) => finished(a.run) - finished(b.run))
+      .reduce<{ readonly run: RunRecord; readonly options: QualityOptions } | undefined>(
+        (standing, next) =>
+          standing === undefined || closer(next.options, standing.options) ? next : standing,
+        undefined,
+      )?.run
+  );
+}
+
+const finished = ({ finishedAt }: RunRecord): number => finishedAt?.getTime() ?? Number.POSITIVE_INFINITY;
+
+function closer(next: QualityOptions, standing: QualityOptions): boolean {
+  return (
+    next.noiseMultiplier <= REPLACES * standing.noiseMultiplier &&
+    next.rows >= standing.rows &&
+    next.references >= standing.references
+  );
 }

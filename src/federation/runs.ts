@@ -3,7 +3,7 @@ import type { Json } from '../crypto/canonical.js';
 import { canonicalJson } from '../crypto/canonical.js';
 import type { Rng } from '../crypto/rng.js';
 import { QUALITY, synthesizerOf } from '../synthesis/index.js';
-import { readCharter, synthesisContext } from './charter.js';
+import { type Charter, readCharter, synthesisContext } from './charter.js';
 import { FederationError, refusingInput } from './errors.js';
 import { planDigest, totalSteps } from './plan.js';
 import type { Bus, CharterRecord, RunRecord, Store, Transaction } from './ports.js';
@@ -142,7 +142,7 @@ export function createRuns({ store, bus, rng, start, stop }: RunPorts): Runs {
   };
 }
 
-/** A run can build on what was released under the same schema: of another table neither cells nor columns are the same. */
+/** A run can build on what was released of the same table: under the same schema, with the same records held out. */
 async function assertReleased(tx: Transaction, runId: string, active: CharterRecord): Promise<void> {
   const run = await tx.run(runId);
   if (run === null) throw new FederationError('NotFound', `There is no run ${runId}.`);
@@ -156,10 +156,28 @@ async function assertReleased(tx: Transaction, runId: string, active: CharterRec
       'ReleaseNotReady',
       `Run ${runId} is ${run.status}: it has released nothing to build on.`,
     );
-  const schemaOf = ({ body }: CharterRecord) => canonicalJson(readCharter(body).schema);
-  if (schemaOf((await tx.charter(run.charterDigest))!) !== schemaOf(active))
+  const [own, now] = [readCharter((await tx.charter(run.charterDigest))!.body), readCharter(active.body)];
+  if (canonicalJson(own.schema) !== canonicalJson(now.schema))
     throw new FederationError(
       'InvalidInput',
       `Run ${runId} is under a charter with another schema than the active one.`,
+    );
+  assertSameParts(runId, own, now);
+}
+
+/** What counts as held out must not have been trained on, nor what counts as trained on have been left out of it. */
+function assertSameParts(runId: string, own: Charter, now: Charter): void {
+  if (own.holdOut !== now.holdOut)
+    throw new FederationError(
+      'InvalidInput',
+      `Run ${runId} was trained with ${own.holdOut ?? 0} of the records held out, the active charter names ${now.holdOut ?? 0}: ` +
+        'what it would be measured on is not what it was kept from. Measure it before the charter changes, or run it again.',
+    );
+  const keys = new Set(own.members.map(({ publicKey }) => publicKey));
+  const newcomers = now.members.filter(({ publicKey }) => !keys.has(publicKey));
+  if (newcomers.length > 0)
+    throw new FederationError(
+      'InvalidInput',
+      `Run ${runId} was made without ${newcomers.map(({ name }) => name).join(', ')}, whose records would be measured as its own: run it again.`,
     );
 }

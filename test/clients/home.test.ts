@@ -64,6 +64,18 @@ describe('a participant’s folder', () => {
     expect(() => holdOutKey(dir, systemRng())).toThrow(failing('KeyFile', /some of which were trained on/));
   });
 
+  it('makes no second hold-out key once sums were answered: it would hold out what was trained on', () => {
+    init();
+    const spending = join(dir, 'spending.jsonl');
+    writeFileSync(spending, '');
+    holdOutKey(dir, systemRng());
+    writeFileSync(spending, '{}\n');
+    expect(() => holdOutKey(dir, systemRng())).not.toThrow();
+    rmSync(join(dir, 'hold-out.key'));
+    expect(() => holdOutKey(dir, systemRng())).toThrow(failing('KeyFile', /is gone.*backup/));
+    expect(existsSync(join(dir, 'hold-out.key'))).toBe(false);
+  });
+
   it('holds a fresh key that only its owner can read', () => {
     const made = init();
     expect(statSync(dir).mode & 0o777).toBe(0o700);

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import type { Json } from '../../src/crypto/canonical.js';
 import type { CharterInput } from '../../src/federation/service.js';
 import { databases } from '../store/databases.js';
-import { type Choir, openChoir } from './harness.js';
+import { CHARTER, type Choir, enrol, openChoir, seedOf, signatureOf } from './harness.js';
 import type { Reaction } from './member.js';
 
 const fresh = databases[1]!.use();
@@ -14,8 +14,13 @@ const HELD_OUT: Partial<CharterInput> = { holdOut: 0.5 };
 const MARGINALS: Json = { noiseMultiplier: 3, iterations: 10 };
 const QUALITY: Record<string, Json> = { noiseMultiplier: 2, rows: 400, references: 20 };
 
-async function completed(synthesizer: string, options: Json): Promise<string> {
-  const { id } = await choir.service.runs.propose({ synthesizer, options, proposedBy: 'olga' });
+const proposed = async (synthesizer: string, options: Json): Promise<string> =>
+  (await choir.service.runs.propose({ synthesizer, options, proposedBy: 'olga' })).id;
+
+const completed = async (synthesizer: string, options: Json): Promise<string> =>
+  approved(await proposed(synthesizer, options));
+
+async function approved(id: string): Promise<string> {
   await choir.service.runs.approve(id, 'paul');
   const run = await choir.finished(id);
   expect(run).toMatchObject({ status: 'completed', reason: null });
@@ -88,14 +93,24 @@ describe('quality in a federation', () => {
     expect(new Set(digests).size).toBe(1);
   });
 
-  it('counts the report with the least noise, whatever a later one says', async () => {
+  it('counts the first report, and a later one only if it looks twice as closely, whatever it says', async () => {
     choir = await openChoir(await fresh.open(), { charter: HELD_OUT });
     const run = await completed('marginals', MARGINALS);
-    await measured(run, { ...QUALITY, noiseMultiplier: 8 });
+    // Proposed before all others, and approved when the first had been read.
+    const spare = await proposed('quality', { ...QUALITY, noiseMultiplier: 8, run });
+    const first = await measured(run, { ...QUALITY, noiseMultiplier: 8 });
+    await approved(spare);
+    expect((await choir.service.quality.report(run)).qualityRunId).toBe(first);
     const precise = await measured(run);
     await measured(run);
     await measured(run, { ...QUALITY, noiseMultiplier: 4 });
     expect((await choir.service.quality.report(run)).qualityRunId).toBe(precise);
+    // A hair less noise is another try, not a better look; and no look may see less than the one before.
+    await measured(run, { ...QUALITY, noiseMultiplier: 1.999 });
+    await measured(run, { ...QUALITY, noiseMultiplier: 1, references: 10 });
+    expect((await choir.service.quality.report(run)).qualityRunId).toBe(precise);
+    const better = await measured(run, { ...QUALITY, noiseMultiplier: 1 });
+    expect((await choir.service.quality.report(run)).qualityRunId).toBe(better);
   });
 
   it('is refused in words for what is not there, not released, a measurement itself, or not held out', async () => {
@@ -119,6 +134,48 @@ describe('quality in a federation', () => {
     choir = await openChoir(await fresh.open());
     const trained = await completed('marginals', MARGINALS);
     await expect(proposal(trained)).rejects.toThrow(/holdOut/);
+  });
+});
+
+describe('a run under an earlier charter', () => {
+  const underNext = async (change: Partial<CharterInput>) => {
+    const { digest } = await choir.service.enrolment.proposeCharter({ ...CHARTER, ...HELD_OUT, ...change });
+    for (const { id, identity } of choir.members)
+      await choir.service.enrolment.signCharter(id, digest, signatureOf(identity.seed, digest));
+  };
+  const measurement = (run: string) => proposed('quality', { ...QUALITY, run });
+
+  it('is measured only where the same records of the same members are held out: others were trained on', async () => {
+    choir = await openChoir(await fresh.open(), { charter: { holdOut: 0.25 } });
+    const run = await completed('marginals', MARGINALS);
+    await underNext({ holdOut: 0.25, epsilon: 2 * CHARTER.epsilon });
+    await expect(measurement(run)).resolves.toMatch(/^[0-9a-f]+$/);
+    for (const holdOut of [0.5, 0.1]) {
+      await underNext({ holdOut });
+      await expect(measurement(run)).rejects.toMatchObject({
+        code: 'InvalidInput',
+        message: expect.stringMatching(/held out/),
+      });
+    }
+  });
+
+  it('is not measured at members who had no part in it: what they train on was never trained on', async () => {
+    choir = await openChoir(await fresh.open(), { charter: HELD_OUT });
+    const run = await completed('marginals', MARGINALS);
+    const seed = seedOf('newcomer');
+    const { id } = await enrol(choir.service, seed, 'newcomer');
+    await choir.service.enrolment.approve(id);
+    const { digest } = await choir.service.enrolment.proposeCharter({
+      ...CHARTER,
+      ...HELD_OUT,
+      minSurvivors: 4,
+    });
+    for (const member of [...choir.members, { id, identity: { seed } }])
+      await choir.service.enrolment.signCharter(member.id, digest, signatureOf(member.identity.seed, digest));
+    await expect(measurement(run)).rejects.toMatchObject({
+      code: 'InvalidInput',
+      message: expect.stringMatching(/newcomer/),
+    });
   });
 });
 

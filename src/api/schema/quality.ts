@@ -92,7 +92,8 @@ const QualityReport = builder.objectRef<RunQuality>('QualityReport').implement({
   fields: (t) => ({
     run: t.exposeString('runId', { description: '`runId` of what was measured.' }),
     qualityRun: t.exposeString('qualityRunId', {
-      description: '`runId` of the measurement: of several that with the least noise, the first of equals.',
+      description:
+        '`runId` of the measurement: of several the first, until another has at most half its noise on no fewer rows and references.',
     }),
     epsilon: t.float({
       nullable: true,

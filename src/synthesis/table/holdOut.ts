@@ -1,9 +1,9 @@
-import type { Rng } from '../../crypto/rng.js';
+import { createHmac } from 'node:crypto';
 import { InvalidOptions } from '../errors.js';
-import { seededRng, uniforms } from '../randomness.js';
+import { seededRng } from '../randomness.js';
 import { MOST_HELD_OUT } from './holdOutShare.js';
-import { type RecordBatch, type RecordSource, recordSource } from './records.js';
-import { createRowStore, type RowStore } from './rowStore.js';
+import { type RecordSource, recordSource } from './records.js';
+import { createRowStore } from './rowStore.js';
 
 /** What a participant trains on, and beside it the records that only evaluation may see: each record is in exactly one. */
 export interface PartitionedRecords extends RecordSource {
@@ -11,11 +11,13 @@ export interface PartitionedRecords extends RecordSource {
 }
 
 /**
- * Divides a participant's records once, when they are read: record i is held out where the i-th draw of a stream under the
- * participant's own secret key is below `share`. The same key and file give the same parts after every restart; a larger share
- * holds out the same records and more; nobody without the key can tell who is where. Closes `source`: the parts own the rows.
+ * Divides a participant's records once, when they are read: a record is held out where its own coin is below `share`. The coin is a
+ * pseudo-random function, under the participant's secret key, of what the record says and of how many equal ones came before it. So the
+ * same key and records give the same parts after every restart, in whatever order the file has them; a larger share holds out the
+ * same records and more; nobody without the key can tell who is where. Closes `source`: the parts own the rows.
  *
- * Neighbouring: the draws are independent coins, one a record, so that a record more changes the part of no other.
+ * Neighbouring: a record more, wherever it stands, changes the part of no other; of equal ones it counts as the last. Coins by the place
+ * in the file would move all that come after it.
  * @param key 32 secret bytes.
  */
 export async function splitRecords(
@@ -28,10 +30,13 @@ export async function splitRecords(
   const { schema, layout } = source;
   const training = createRowStore(layout.bytes);
   const heldOut = createRowStore(layout.bytes);
-  const coins = seededRng(key, 'hold-out');
+  const coinOf = coins(seededRng(key, 'hold-out')(32));
   // Rate 1 takes every record; it draws nothing.
-  for await (const batch of source.sample(1, coins))
-    await divide(batch, layout.bytes, coins, share, { training, heldOut });
+  for await (const { count, rows } of source.sample(1, seededRng(key, 'hold-out/sampling')))
+    for (let i = 0; i < count; i++) {
+      const row = rows.subarray(i * layout.bytes, (i + 1) * layout.bytes);
+      await (coinOf(row) < share ? heldOut : training).append(row);
+    }
   await training.seal();
   await heldOut.seal();
   await source.close();
@@ -47,18 +52,22 @@ export async function splitRecords(
   };
 }
 
-async function divide(
-  { count, rows }: RecordBatch,
-  bytes: number,
-  coins: Rng,
-  share: number,
-  { training, heldOut }: { readonly training: RowStore; readonly heldOut: RowStore },
-): Promise<void> {
-  const draws = uniforms(coins, count);
-  for (let i = 0; i < count; i++) {
-    const part = (draws[i] as number) < share ? heldOut : training;
-    await part.append(rows.subarray(i * bytes, (i + 1) * bytes));
-  }
+/** A map holds 2²⁴ keys at most. */
+const MAPS = 256;
+
+/** Of each row a number in [0, 1), uniform and independent over different rows and over equal ones. */
+function coins(key: Uint8Array): (row: Uint8Array) => number {
+  // Rows by 48 bits of their tags: under a secret key, two different ones meet by chance alone.
+  const before = Array.from({ length: MAPS }, () => new Map<number, number>());
+  return (row) => {
+    const tag = createHmac('sha256', key).update(row).digest();
+    const seen = before[tag[6] as number] as Map<number, number>;
+    const name = tag.readUIntLE(0, 6);
+    const copies = seen.get(name) ?? 0;
+    seen.set(name, copies + 1);
+    const coin = copies === 0 ? tag : createHmac('sha256', key).update(tag).update(`/${copies}`).digest();
+    return coin.readUIntLE(8, 6) * 2 ** -48;
+  };
 }
 
 /** @throws InvalidOptions where the records were not divided. */
