@@ -96,12 +96,8 @@ function cellsIn(chosen: readonly Counted[]): number {
   return chosen.reduce((sum, { cells }) => sum + cells, 0);
 }
 
-/**
- * What the fit leaves of a marginal's noise: counts are never negative, and columns agree with what else is known of them. Of a least
- * squares fit whose residual is the part r of what noise alone would make, the noise that stays has the part √(1 − r); with r ≈ 0.65,
- * which a fit shows of itself whatever the table (Estimate.objective), that is 0.6.
- */
-const DENOISED = 0.6;
+/** What the fit leaves of a marginal's noise: counts are never negative, and columns agree with what else is known of them. */
+const DENOISED = 0.7;
 
 /** Expected L1 norm of the noise of a marginal, after the fit. */
 function noiseOf(cells: number, deviation: number, norm: number): number {
