@@ -59,8 +59,11 @@ export function cheatAtAdvert(
   const keys = decodeAdvertiseKeys(message, state.config.slots);
   let { encryptionKey } = keys;
   if (cheat === 'low-order-key') encryptionKey = new Uint8Array(32);
-  else if (cheat === 'copied-key' && others[0] !== undefined)
-    encryptionKey = decodeAdvertiseKeys(others[0], state.config.slots).encryptionKey;
+  else if (cheat === 'copied-key') {
+    // One that was asked for another number of slots has adverts of another length, and nothing to copy.
+    const other = others.find(({ length }) => length === message.length);
+    if (other !== undefined) encryptionKey = decodeAdvertiseKeys(other, state.config.slots).encryptionKey;
+  }
   const advert = encodeAdvertiseKeys(state.self, encryptionKey, keys.slots);
   signInPlace(primitives, identity.seed, 'AdvertiseKeys', state.digest, advert);
   return advert;
