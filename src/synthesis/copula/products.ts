@@ -1,11 +1,10 @@
-import { bytesToHex } from '@noble/hashes/utils.js';
-import { nodePrimitives } from '../../crypto/nodePrimitives.js';
 import type { Rng } from '../../crypto/rng.js';
 import { planEncoding } from '../../privacy/quantization.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
 import { bytesToDoubles, numbersToBytes } from '../artefact.js';
 import { MAX_SCALE, mostRecords, scaleOf } from '../counts/weights.js';
-import { InvalidOptions, MalformedBytes } from '../errors.js';
+import { InvalidOptions } from '../errors.js';
+import { modelNamed, stepOf } from '../models.js';
 import { seededRng } from '../randomness.js';
 import type { Models, Step, SynthesisContext } from '../synthesizer.js';
 import { cellsOf } from '../table/encoding.js';
@@ -62,12 +61,7 @@ export function productsQuery(context: SynthesisContext, noiseMultiplier: number
 }
 
 export function productsStep(query: Omit<SumQuery, 'models'>, scores: Float64Array): Step {
-  const bytes = numbersToBytes(scores);
-  const digest = bytesToHex(nodePrimitives.sha256(bytes));
-  return {
-    query: { ...query, models: [{ name: SCORES, digest, bytes: bytes.length }] },
-    models: new Map([[SCORES, bytes]]),
-  };
+  return stepOf(query, new Map([[SCORES, numbersToBytes(scores)]]));
 }
 
 /**
@@ -141,11 +135,5 @@ function scoresIn(query: SumQuery, models: Models, width: number, columns: numbe
     throw new InvalidOptions('query.l2Sensitivity', `must be a whole number from 1 to ${MAX_SCALE}`);
   if (encoding.rounding !== 'exact' || encoding.grid !== 1 || samplingRate !== 1)
     throw new InvalidOptions('query', 'must add up whole numbers, of all records');
-  const bytes = models.get(SCORES);
-  const [reference] = query.models;
-  if (bytes === undefined || reference === undefined || bytes.length !== 8 * width)
-    throw new MalformedBytes('the scores are missing, or of another schema');
-  if (bytesToHex(nodePrimitives.sha256(bytes)) !== reference.digest)
-    throw new MalformedBytes('the scores are not those that the query names by digest');
-  return bytesToDoubles(bytes);
+  return bytesToDoubles(modelNamed(query, models, SCORES, 8 * width));
 }

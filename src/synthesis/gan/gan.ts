@@ -1,8 +1,7 @@
-import { bytesToHex } from '@noble/hashes/utils.js';
-import { nodePrimitives } from '../../crypto/nodePrimitives.js';
 import { eventOf } from '../../privacy/quantization.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
 import { InvalidOptions } from '../errors.js';
+import { stepOf } from '../models.js';
 import { encodeColumns } from '../oneWays/columns.js';
 import { contributeOneWays, ONE_WAY_COUNTS } from '../oneWays/oneWays.js';
 import type { Models, PlannedCost, Step, Synthesizer } from '../synthesizer.js';
@@ -52,12 +51,7 @@ export const ganSynthesizer: Synthesizer<GanOptions, GanState> = {
       ['critic', floatsToBytes(training.critic)],
       ['generator', floatsToBytes(training.generator)],
     ]);
-    const references = [...models].map(([name, bytes]) => ({
-      name,
-      digest: bytesToHex(nodePrimitives.sha256(bytes)),
-      bytes: bytes.length,
-    }));
-    return { query: { ...trainingQuery(plan), models: references }, models };
+    return stepOf(trainingQuery(plan), models);
   },
 
   assertQuery(context, options, query) {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { InvalidOptions } from '../errors.js';
+import { optionsOf } from '../optionsOf.js';
 
 const width = z.number().int().min(1).max(1024);
 const rate = z.number().positive().max(1);
@@ -66,11 +67,7 @@ export type GanOptions = Readonly<z.infer<typeof ganOptionsJson>>;
 /** @throws InvalidOptions */
 export function parseGanOptions(input: unknown): GanOptions {
   refuseBatchNormalization(input);
-  const parsed = ganOptionsJson.safeParse(input ?? {});
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const keys = issue?.code === 'unrecognized_keys' ? `: ${issue.keys.join(', ')}` : '';
-  throw new InvalidOptions(issue?.path.join('.') || 'gan', `${issue?.message ?? 'not valid'}${keys}`);
+  return optionsOf(ganOptionsJson, 'gan', input);
 }
 
 /**

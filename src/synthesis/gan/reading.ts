@@ -1,8 +1,7 @@
-import { bytesToHex } from '@noble/hashes/utils.js';
 import { z } from 'zod';
-import { nodePrimitives } from '../../crypto/nodePrimitives.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
-import { InvalidOptions, MalformedBytes } from '../errors.js';
+import { InvalidOptions } from '../errors.js';
+import { modelNamed } from '../models.js';
 import { type Columns, columnsBytes, decodeColumns, layoutOf } from '../oneWays/columns.js';
 import type { Models } from '../synthesizer.js';
 import type { TableEncoding } from '../table/encoding.js';
@@ -112,20 +111,10 @@ function questionOf(
   return {
     clipNorm: parameters.clipNorm,
     samplingRate: query.samplingRate,
-    columns: decodeColumns(layout, model(query, models, 'columns', columnsBytes(layout))),
+    columns: decodeColumns(layout, modelNamed(query, models, 'columns', columnsBytes(layout))),
     criticShape,
     generatorLayers: layersOf(layerWidths),
-    critic: bytesToFloats(model(query, models, 'critic', 4 * criticShape.parameters)),
-    generator: bytesToFloats(model(query, models, 'generator', 4 * parameterCount(layerWidths))),
+    critic: bytesToFloats(modelNamed(query, models, 'critic', 4 * criticShape.parameters)),
+    generator: bytesToFloats(modelNamed(query, models, 'generator', 4 * parameterCount(layerWidths))),
   };
-}
-
-function model(query: SumQuery, models: Models, name: string, length: number): Uint8Array {
-  const reference = query.models.find((candidate) => candidate.name === name);
-  const bytes = models.get(name);
-  if (reference === undefined || bytes === undefined || bytes.length !== length)
-    throw new MalformedBytes(`the model "${name}" is missing or has the wrong size`);
-  if (bytesToHex(nodePrimitives.sha256(bytes)) !== reference.digest)
-    throw new MalformedBytes(`the model "${name}" is not the one that the query names by digest`);
-  return bytes;
 }

@@ -3,20 +3,14 @@ import { parseRational, toNumber } from '../../privacy/rational.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
 import { cellsOfMarginal, columnOf, encodeMeasured } from '../counts/measured.js';
 import { InvalidOptions } from '../errors.js';
+import { stepOf } from '../models.js';
 import type { NoisySum, PlannedCost, Step, Synthesizer } from '../synthesizer.js';
 import { completeRelease } from './completion.js';
 import { contribute } from './counting.js';
 import { baseOf, type Edge, fitModel } from './fitting.js';
 import { allColumns, allPairs, measuredOrAgain, missedPairs, treeAndLabel } from './nextSum.js';
 import { type MarginalsOptions, parseMarginalsOptions } from './options.js';
-import {
-  assertCountsQuery,
-  countsQuery,
-  MEASURED,
-  marginalsPlan,
-  measuredReference,
-  SUMS,
-} from './question.js';
+import { assertCountsQuery, countsQuery, MEASURED, marginalsPlan, SUMS } from './question.js';
 import { encodeRelease } from './release.js';
 import { sampleRelease } from './sampling.js';
 import { decodeState, encodeState, type MarginalsState, type Sum } from './state.js';
@@ -48,11 +42,7 @@ export const marginalsSynthesizer: Synthesizer<MarginalsOptions, MarginalsState>
 
   nextQuery({ plan, sums, next }): Step | undefined {
     if (next === undefined) return undefined;
-    const bytes = encodeMeasured(next);
-    return {
-      query: { ...countsQuery(plan, sums.length), models: [measuredReference(bytes)] },
-      models: new Map([[MEASURED, bytes]]),
-    };
+    return stepOf(countsQuery(plan, sums.length), new Map([[MEASURED, encodeMeasured(next)]]));
   },
 
   assertQuery(context, options, query) {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { InvalidOptions } from '../errors.js';
+import { optionsOf } from '../optionsOf.js';
 
 /**
  * Public constants of a run: part of the approved plan, never chosen from the records. The shares of the four sums and the
@@ -21,9 +21,5 @@ export type MarginalsOptions = Readonly<z.infer<typeof marginalsOptionsJson>>;
 
 /** @throws InvalidOptions */
 export function parseMarginalsOptions(input: unknown): MarginalsOptions {
-  const parsed = marginalsOptionsJson.safeParse(input ?? {});
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0];
-  const keys = issue?.code === 'unrecognized_keys' ? `: ${issue.keys.join(', ')}` : '';
-  throw new InvalidOptions(issue?.path.join('.') || 'marginals', `${issue?.message ?? 'not valid'}${keys}`);
+  return optionsOf(marginalsOptionsJson, 'marginals', input);
 }

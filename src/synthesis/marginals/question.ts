@@ -1,11 +1,10 @@
-import { bytesToHex } from '@noble/hashes/utils.js';
 import { canonicalJson } from '../../crypto/canonical.js';
-import { nodePrimitives } from '../../crypto/nodePrimitives.js';
 import { planEncoding } from '../../privacy/quantization.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
 import { cellsOfMarginal, decodeMeasured, type Measured } from '../counts/measured.js';
 import { MAX_SCALE, mostRecords, scaleOf } from '../counts/weights.js';
 import { InvalidOptions, MalformedBytes } from '../errors.js';
+import { modelNamed } from '../models.js';
 import type { Models, SynthesisContext } from '../synthesizer.js';
 import type { TableEncoding } from '../table/encoding.js';
 import { fineCells } from '../table/fineCells.js';
@@ -97,10 +96,6 @@ export function assertCountsQuery(plan: MarginalsPlan, query: SumQuery): void {
     throw new InvalidOptions('query.models', 'is the document that says what is counted, and no other');
 }
 
-export function measuredReference(bytes: Uint8Array): SumQuery['models'][number] {
-  return { name: MEASURED, digest: bytesToHex(nodePrimitives.sha256(bytes)), bytes: bytes.length };
-}
-
 /**
  * What a participant counts. Read before a record is: a document that does not fit its query is refused for what it is.
  * @throws InvalidOptions, MalformedBytes
@@ -112,13 +107,7 @@ export function readQuestion(query: SumQuery, models: Models, fine: TableEncodin
   const isScale = Number.isInteger(l2Sensitivity) && l2Sensitivity >= 1 && l2Sensitivity <= MAX_SCALE;
   if (!isScale || encoding.rounding !== 'exact' || encoding.grid !== 1 || query.samplingRate !== 1)
     throw new InvalidOptions('query', 'must count whole numbers, of all records');
-  const bytes = models.get(MEASURED);
-  const [reference] = query.models;
-  if (bytes === undefined || reference === undefined)
-    throw new MalformedBytes('the document that says what is counted is missing');
-  if (bytesToHex(nodePrimitives.sha256(bytes)) !== reference.digest)
-    throw new MalformedBytes('the document is not the one that the query names by digest');
-  const measured = decodeMeasured(bytes, fine, l2Sensitivity);
+  const measured = decodeMeasured(modelNamed(query, models, MEASURED), fine, l2Sensitivity);
   const cells = measured.marginals.reduce(
     (sum, marginal) => sum + cellsOfMarginal(measured, marginal, fine),
     0,

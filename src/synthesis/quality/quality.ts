@@ -3,6 +3,7 @@ import type { Json } from '../../crypto/canonical.js';
 import { eventOf } from '../../privacy/quantization.js';
 import { decodeArtefact, encodeArtefact } from '../artefact.js';
 import { InvalidOptions, MalformedBytes } from '../errors.js';
+import { stepOf } from '../models.js';
 import type { Step, Synthesizer } from '../synthesizer.js';
 import { contribute } from './contribute.js';
 import { parseQualityOptions, type QualityOptions } from './options.js';
@@ -15,7 +16,7 @@ import {
   REFERENCES,
 } from './plan.js';
 import { type Prepared, prepare } from './prepare.js';
-import { encodeQuestion, encodeReferences, questionOf, referenceTo } from './question.js';
+import { encodeQuestion, encodeReferences, questionOf } from './question.js';
 import { reportOf } from './reckoning.js';
 import { decodeReport, encodeReport, type QualityReport } from './report.js';
 
@@ -64,16 +65,11 @@ export const qualitySynthesizer: Synthesizer<QualityOptions, QualityState> = {
     if (report !== undefined) return undefined;
     const question = encodeQuestion(prepared.question);
     const references = encodeReferences(prepared.references);
-    return {
-      query: {
-        ...qualityQuery(plan),
-        models: [referenceTo(QUESTION, question), referenceTo(REFERENCES, references)],
-      },
-      models: new Map([
-        [QUESTION, question],
-        [REFERENCES, references],
-      ]),
-    };
+    const documents = new Map([
+      [QUESTION, question],
+      [REFERENCES, references],
+    ]);
+    return stepOf(qualityQuery(plan), documents);
   },
 
   assertQuery(context, options, query) {

@@ -1,11 +1,10 @@
-import { bytesToHex } from '@noble/hashes/utils.js';
 import { z } from 'zod';
 import { canonicalJson, type Json } from '../../crypto/canonical.js';
-import { nodePrimitives } from '../../crypto/nodePrimitives.js';
-import type { ModelReference, SumQuery } from '../../privacy/sumQuery.js';
+import type { SumQuery } from '../../privacy/sumQuery.js';
 import { cellsOfMarginal, type Measured, measuredOf } from '../counts/measured.js';
 import { MAX_SCALE } from '../counts/weights.js';
 import { InvalidOptions, MalformedBytes } from '../errors.js';
+import { modelNamed } from '../models.js';
 import type { Models } from '../synthesizer.js';
 import type { TableEncoding } from '../table/encoding.js';
 import { MAX_CLASSES, QUALITY_COUNTS, QUESTION, REFERENCES } from './plan.js';
@@ -163,10 +162,6 @@ export function decodeReferences(bytes: Uint8Array): Uint16Array {
   return Uint16Array.from({ length: bytes.length / 2 }, (_, i) => view.getUint16(2 * i, true));
 }
 
-export function referenceTo(name: string, bytes: Uint8Array): ModelReference {
-  return { name, digest: bytesToHex(nodePrimitives.sha256(bytes)), bytes: bytes.length };
-}
-
 /**
  * What a participant counts, and the reference rows. Read before a record is: documents that do not fit their query are refused for
  * what they are.
@@ -183,26 +178,16 @@ export function readQuestion(
   const isScale = Number.isInteger(l2Sensitivity) && l2Sensitivity >= 1 && l2Sensitivity <= MAX_SCALE;
   if (!isScale || encoding.rounding !== 'exact' || encoding.grid !== 1 || query.samplingRate !== 1)
     throw new InvalidOptions('query', 'must count whole numbers, of all records');
-  const bytes = named(query, models, QUESTION);
+  const bytes = modelNamed(query, models, QUESTION);
   if (bytes.length > MAX_QUESTION_BYTES)
     throw new MalformedBytes(`the question takes more than ${MAX_QUESTION_BYTES} bytes`);
   const question = questionOf(jsonOf(bytes), encodings, l2Sensitivity);
   if (layoutOf(question, encodings.cells).end > query.dimension)
     throw new MalformedBytes('the question counts more cells than the query has coordinates');
-  const rows = named(query, models, REFERENCES);
+  const rows = modelNamed(query, models, REFERENCES);
   if (rows.length !== 2 * question.membership.references * question.features.length)
     throw new MalformedBytes('the synthetic rows are not as many as the question says');
   return { question, references: decodeReferences(rows) };
-}
-
-function named(query: SumQuery, models: Models, name: string): Uint8Array {
-  const bytes = models.get(name);
-  const reference = query.models.find((model) => model.name === name);
-  if (bytes === undefined || reference === undefined)
-    throw new MalformedBytes(`the document "${name}" is missing`);
-  if (bytesToHex(nodePrimitives.sha256(bytes)) !== reference.digest)
-    throw new MalformedBytes(`the document "${name}" is not the one that the query names by digest`);
-  return bytes;
 }
 
 function jsonOf(bytes: Uint8Array): unknown {

@@ -1,9 +1,8 @@
-import { bytesToHex } from '@noble/hashes/utils.js';
 import { z } from 'zod';
-import { nodePrimitives } from '../../crypto/nodePrimitives.js';
 import { planEncoding } from '../../privacy/quantization.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
-import { InvalidOptions, MalformedBytes } from '../errors.js';
+import { InvalidOptions } from '../errors.js';
+import { modelNamed } from '../models.js';
 import { type Columns, columnsBytes, decodeColumns, type Layout, layoutOf } from '../oneWays/columns.js';
 import { oneWaysQuery } from '../oneWays/oneWays.js';
 import type { Models, SynthesisContext } from '../synthesizer.js';
@@ -133,18 +132,9 @@ export function readQuestion(query: SumQuery, models: Models, schema: TableSchem
   const network = vaeNetwork({ width: layout.width, encoderHidden, decoderHidden, latent });
   if (query.dimension !== network.whole.parameters)
     throw new InvalidOptions('query.dimension', 'is not the number of parameters of the network');
-  const columns = decodeColumns(layout, model(query, models, 'columns', columnsBytes(layout)));
-  const weights = model(query, models, 'network', 4 * query.dimension);
-  return { parameters: parsed.data, network, columns, weights: new Float32Array(weights.slice().buffer) };
-}
-
-function model(query: SumQuery, models: Models, name: string, length: number): Uint8Array {
-  const reference = query.models.find((candidate) => candidate.name === name);
-  const bytes = models.get(name);
-  if (reference === undefined || bytes === undefined || bytes.length !== length)
-    throw new MalformedBytes(`the model "${name}" is missing or has the wrong size`);
-  if (bytesToHex(nodePrimitives.sha256(bytes)) !== reference.digest)
-    throw new MalformedBytes(`the model "${name}" is not the one that the query names by digest`);
+  const columns = decodeColumns(layout, modelNamed(query, models, 'columns', columnsBytes(layout)));
+  const weights = modelNamed(query, models, 'network', 4 * query.dimension);
   // A copy of its own: a Buffer's slice would be a view of its pool.
-  return Uint8Array.from(bytes);
+  const parameters32 = new Float32Array(Uint8Array.from(weights).buffer);
+  return { parameters: parsed.data, network, columns, weights: parameters32 };
 }

@@ -1,5 +1,3 @@
-import { bytesToHex } from '@noble/hashes/utils.js';
-import { nodePrimitives } from '../../crypto/nodePrimitives.js';
 import type { Rng } from '../../crypto/rng.js';
 import { eventOf } from '../../privacy/quantization.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
@@ -8,6 +6,7 @@ import { startEngine } from '../engine.js';
 import { InvalidOptions } from '../errors.js';
 import { adamStep, initialMoments } from '../learning/adam.js';
 import { clippedGradientSum } from '../learning/clippedGradient.js';
+import { stepOf } from '../models.js';
 import { columnsOf, encodeColumns, recordCells } from '../oneWays/columns.js';
 import { assertSameQuery, contributeOneWays, ONE_WAY_COUNTS, openedOneWays } from '../oneWays/oneWays.js';
 import { normals, seededRng } from '../randomness.js';
@@ -51,12 +50,7 @@ export const vaeSynthesizer: Synthesizer<VaeOptions, VaeState> = {
       ['columns', encodeColumns(training.columns)],
       ['network', numbersToBytes(training.parameters)],
     ]);
-    const references = [...models].map(([name, bytes]) => ({
-      name,
-      digest: bytesToHex(nodePrimitives.sha256(bytes)),
-      bytes: bytes.length,
-    }));
-    return { query: { ...plan.gradient, models: references }, models };
+    return stepOf(plan.gradient, models);
   },
 
   assertQuery(context, options, query) {

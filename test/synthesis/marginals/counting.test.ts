@@ -4,12 +4,8 @@ import type { SumQuery } from '../../../src/privacy/sumQuery.js';
 import { type Axis, encodeMeasured, type Measured } from '../../../src/synthesis/counts/measured.js';
 import { contribute } from '../../../src/synthesis/marginals/counting.js';
 import { parseMarginalsOptions } from '../../../src/synthesis/marginals/options.js';
-import {
-  countsQuery,
-  MEASURED,
-  marginalsPlan,
-  measuredReference,
-} from '../../../src/synthesis/marginals/question.js';
+import { countsQuery, MEASURED, marginalsPlan } from '../../../src/synthesis/marginals/question.js';
+import { referenceTo } from '../../../src/synthesis/models.js';
 import { fineCells } from '../../../src/synthesis/table/fineCells.js';
 import { MISSING_CATEGORY } from '../../../src/synthesis/table/layout.js';
 import { mixedSchema, rngOf, smallContext } from '../fixtures.js';
@@ -44,7 +40,7 @@ function randomMeasured(seed: number): Measured {
 
 function asked(measured: Measured): { query: SumQuery; models: Map<string, Uint8Array> } {
   const bytes = encodeMeasured(measured);
-  const query = { ...countsQuery(plan, 0), dimension: 60_000, models: [measuredReference(bytes)] };
+  const query = { ...countsQuery(plan, 0), dimension: 60_000, models: [referenceTo(MEASURED, bytes)] };
   return { query, models: new Map([[MEASURED, bytes]]) };
 }
 
