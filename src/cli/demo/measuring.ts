@@ -1,4 +1,4 @@
-import type { ReportView } from '../commands/runQuality.js';
+import { inWords, type ReportView } from '../commands/runQuality.js';
 import type { Cast, Stage } from './cast.js';
 import { conduct } from './conduct.js';
 import type { DemoPlan } from './plan.js';
@@ -11,9 +11,11 @@ export async function measure(stage: Stage, cast: Cast, plan: DemoPlan, runId: s
   const lines = await processes.run('operator', ['run', 'report', runId, ...cast.operator]);
   const report = lines.find((line) => line.event === 'quality') as unknown as ReportView;
   const { mean, sampling } = report.twoWay;
+  const area =
+    report.label === null ? '' : `; area under ROC for ${report.label.column} ${inWords(report.label.area)}`;
   terminal.step(
     'measured',
-    `Measured by a noisy sum over ${Math.round(report.records.estimate)} held-out rows: ${report.synthesizer} is ${mean.estimate.toFixed(3)} from the real pairs of columns (${mean.lower.toFixed(3)} to ${mean.upper.toFixed(3)}; a perfect table ${sampling.toFixed(3)})`,
+    `Measured by a noisy sum over ${Math.round(report.records.estimate)} held-out rows: ${report.synthesizer} is ${mean.estimate.toFixed(3)} from the real pairs of columns (${mean.lower.toFixed(3)} to ${mean.upper.toFixed(3)}; a perfect table ${sampling.toFixed(3)})${area}`,
     { run: runId, report },
   );
   return report;

@@ -38,7 +38,8 @@ export interface MeasuredRelease {
 export function qualitySection(measured: readonly MeasuredRelease[], evaluated?: string): Markup {
   const [first] = measured;
   if (first === undefined) return html``;
-  const hasLabel = measured.some(({ label }) => label !== null);
+  const label = measured.find((release) => release.label !== null)?.label?.column;
+  const hasLabel = label !== undefined;
   return html`<section id="quality">
     <h2>Quality, measured by a noisy sum in the federation</h2>
     <p>Nobody has the real table. Each member counted its own held-out rows, which nobody trained on, about ${count(first.records.estimate)} in all:
@@ -53,7 +54,7 @@ export function qualitySection(measured: readonly MeasuredRelease[], evaluated?:
       <caption>Both releases of this federation, under one limit</caption>
       <thead><tr><th scope="col">Release</th><th scope="col" class="n">ε of<br>its sums</th><th scope="col" class="n">ε of this<br>measurement</th>
       <th scope="col" class="n">Single columns</th><th scope="col" class="n">Pairs of columns</th>
-      ${hasLabel ? html`<th scope="col" class="n">Area under ROC</th>` : ''}<th scope="col" class="n">Attack advantage</th></tr></thead>
+      ${hasLabel ? html`<th scope="col" class="n">Area under ROC<br>for ${label}</th>` : ''}<th scope="col" class="n">Attack advantage</th></tr></thead>
       <tbody>${measured.map(
         (
           release,
