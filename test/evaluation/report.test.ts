@@ -50,6 +50,19 @@ describe('the report', () => {
     expect(page).toContain(`content="default-src 'none'; style-src 'unsafe-inline'"`);
   });
 
+  it('names the last ledger entry below ε, and no round number that it would touch', () => {
+    const ticks = (rounds: number) => {
+      const page = renderReport(reportData(evaluation, { members: 8, rounds }));
+      const start = page.indexOf('ledger entry (one for each round)');
+      const chart = page.slice(page.lastIndexOf('<svg', start), page.indexOf('</svg>', start));
+      return [...chart.matchAll(/>([^<>]+)<\/text>/g)].map(([, text]) => text);
+    };
+    expect(ticks(206)).toEqual(expect.arrayContaining(['0', '50', '100', '150', '206']));
+    expect(ticks(206)).not.toContain('200');
+    // The control: where there is room both stand.
+    expect(ticks(190)).toEqual(expect.arrayContaining(['150', '190']));
+  });
+
   it('escapes every value, in the page and inside its charts', async () => {
     const hostile = '</text></svg><script>alert("x")</script>&\'<b onload=1>';
     const data = reportData(

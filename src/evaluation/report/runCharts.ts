@@ -33,7 +33,12 @@ export function epsilonChart({ ledger, privacy }: ReportData): Markup {
       grid: { left: 58, right: 168, top: 16, bottom: 50 },
       xAxis: {
         ...{ type: 'value', min: 0, max: last, name: 'ledger entry (one for each round)', nameGap: 30 },
-        ...{ ...axisName, axisLabel: axisText, axisLine, splitLine: { show: false } },
+        // The last entry is named, and a round number beside it gives way.
+        ...{
+          minInterval: 1,
+          axisLabel: { ...axisText, showMaxLabel: true, hideOverlap: true, textMargin: [0, 8] },
+        },
+        ...{ ...axisName, axisLine, splitLine: { show: false } },
       },
       yAxis: {
         ...{ type: 'value', min: 0, max: top, name: 'ε', nameGap: 36 },
