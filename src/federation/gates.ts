@@ -12,12 +12,18 @@ export interface GateResult {
   /** The unfavourable end of what is known; null while nothing was measured. */
   readonly found: number | null;
   readonly state: GateState;
+  /** Why what was measured does not count; left out where it does, or where nothing was. */
+  readonly because?: string;
 }
 
-/** What is known of a run: the ε of its own sums in the ledger (upper end by the tight accountants), and the quality report that counts, if there is one. */
+/** What is known of a run. */
 export interface Measured {
+  /** Of its own sums in the ledger, the upper end by the tight accountants. */
   readonly epsilon: number;
+  /** The quality report that counts, if there is one. */
   readonly report: QualityReport | undefined;
+  /** Synthetic rows that the report's attack has to have searched: few that are near nobody open the gate to any table. */
+  readonly fewestReferences: number;
 }
 
 /**
@@ -26,7 +32,7 @@ export interface Measured {
  */
 export function gateResults(
   { maxEpsilon, minFidelity, maxAttackAdvantage }: ReleaseGates,
-  { epsilon, report }: Measured,
+  { epsilon, report, fewestReferences }: Measured,
 ): readonly GateResult[] {
   const results: GateResult[] = [];
   const add = (
@@ -47,7 +53,14 @@ export function gateResults(
     report === undefined ? undefined : 1 - report.twoWay.mean.upper,
     (found, wanted) => found >= wanted,
   );
-  add('maxAttackAdvantage', maxAttackAdvantage, report?.attack.advantage.upper, atMost);
+  const references = report?.attack.references ?? 0;
+  if (maxAttackAdvantage === undefined || report === undefined || references >= fewestReferences)
+    add('maxAttackAdvantage', maxAttackAdvantage, report?.attack.advantage.upper, atMost);
+  else
+    results.push({
+      ...{ gate: 'maxAttackAdvantage', wanted: maxAttackAdvantage, found: null, state: 'not-measured' },
+      because: `the attack searched ${references} synthetic rows, and counts from ${fewestReferences} on; measure with at most half the noise and the default "rows" and "references"`,
+    });
   return results;
 }
 
@@ -57,8 +70,9 @@ const WORDS: Readonly<Record<GateName, string>> = {
   maxAttackAdvantage: 'attack advantage at most',
 };
 
-function describe({ gate, wanted, found, state }: GateResult): string {
-  const known = found === null ? 'not measured yet' : `found ${Number(found.toFixed(4))}, ${state}`;
+function describe({ gate, wanted, found, state, because }: GateResult): string {
+  const known =
+    found === null ? (because ?? 'not measured yet') : `found ${Number(found.toFixed(4))}, ${state}`;
   return `${WORDS[gate]} ${wanted}: ${known}`;
 }
 

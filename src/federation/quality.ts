@@ -1,7 +1,8 @@
 import { QUALITY } from '../synthesis/index.js';
 import { parseQualityOptions, type QualityOptions } from '../synthesis/quality/options.js';
-import { decodeReport, type QualityReport } from '../synthesis/quality/report.js';
-import { readCharter } from './charter.js';
+import { qualityPlan } from '../synthesis/quality/plan.js';
+import { decodeReport } from '../synthesis/quality/report.js';
+import { readCharter, synthesisContext } from './charter.js';
 import { FederationError } from './errors.js';
 import { assertGatesPassed, type GateResult, gateResults } from './gates.js';
 import type { Blobs, RunRecord, Store, Transaction } from './ports.js';
@@ -33,8 +34,16 @@ export function createQuality(
     // A report is no table; and what was never released can't be held back.
     if (charter.releaseGates === undefined || run.synthesizer === QUALITY) return [];
     const epsilon = await epsilonOf(run.id);
-    const report: QualityReport | undefined = (await measured(run))?.report;
-    return gateResults(charter.releaseGates, { epsilon, report });
+    const found = await measured(run);
+    const fewestReferences = found === undefined ? 0 : await defaultReferences(found.qualityRun);
+    return gateResults(charter.releaseGates, { epsilon, report: found?.report, fewestReferences });
+  }
+
+  /** As many as a measurement under that charter searches unless it is asked for fewer: by public counts, what participants can bear. */
+  async function defaultReferences({ charterDigest, options }: RunRecord): Promise<number> {
+    const charter = await store.transaction(async (tx) => (await tx.charter(charterDigest))!.body);
+    const { run } = parseQualityOptions(options);
+    return qualityPlan(synthesisContext(readCharter(charter)), parseQualityOptions({ run })).references;
   }
 
   /**

@@ -198,7 +198,13 @@ describe('gates of a release', () => {
       ['minFidelity', 'not-measured'],
       ['maxAttackAdvantage', 'not-measured'],
     ]);
+    // An attack on so few synthetic rows that it finds nothing opens no gate.
     await measured(run);
+    await expect(ask(run)).rejects.toMatchObject({
+      code: 'ReleaseGated',
+      message: expect.stringMatching(/searched 20 synthetic rows, and counts from 2000 on/),
+    });
+    await measured(run, { noiseMultiplier: 1, rows: 2000 });
     for await (const row of await ask(run)) expect(Object.keys(row)).toEqual(['a', 'b', 'c']);
     expect((await choir.service.samples.release(run)).length).toBeGreaterThan(0);
   });
