@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { eventOf } from '../../privacy/quantization.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
 import { decodeArtefact, encodeArtefact } from '../artefact.js';
+import { plannedCost } from '../counts/countingQuery.js';
 import { InvalidOptions, MalformedBytes } from '../errors.js';
+import { independentRows } from '../oneWays/independentRows.js';
 import {
   assertSameQuery,
   contributeOneWays,
@@ -10,14 +11,11 @@ import {
   oneWaysQuery,
   openedOneWays,
 } from '../oneWays/oneWays.js';
-import { cumulated, firstAbove, sharesOf } from '../oneWays/shares.js';
+import { sharesOf } from '../oneWays/shares.js';
 import { optionsOf } from '../optionsOf.js';
-import { seededRng, uniforms } from '../randomness.js';
-import { stratified } from '../stratified.js';
 import type { Row, SampleRequest, SynthesisContext, Synthesizer } from '../synthesizer.js';
 import type { TableEncoding } from '../table/encoding.js';
 import { fineCells } from '../table/fineCells.js';
-import { blocksOf, rowOfCells } from '../table/rowBlocks.js';
 
 const optionsJson = z.strictObject({
   /** Standard deviation of the noise on a count of one column alone, in records: the run costs one Gaussian mechanism of it. */
@@ -41,9 +39,7 @@ export const independentSynthesizer: Synthesizer<IndependentOptions, Independent
   parseOptions: (input) => optionsOf(optionsJson, 'independent', input),
 
   plan(context, options) {
-    return [
-      { event: eventOf(queryOf(context, options), context.cohort.minSurvivors, context.cohort), count: 1 },
-    ];
+    return [plannedCost(context, queryOf(context, options))];
   },
 
   async initialState(context, options) {
@@ -101,9 +97,6 @@ function queryOf(context: SynthesisContext, { noiseMultiplier }: IndependentOpti
   return oneWaysQuery(context, fineCells(context.schema), noiseMultiplier);
 }
 
-/** Rows whose draws are stratified together: as many of each cell as its share says, in random order. */
-const BLOCK_ROWS = 16_384;
-
 /** @throws MalformedBytes when the release is not of this schema. */
 async function* sampleRelease(
   { schema }: SynthesisContext,
@@ -114,19 +107,10 @@ async function* sampleRelease(
   const artefact = decodeArtefact(release, releaseJson, 'a release of independent');
   const shares = artefact.take(fine.width);
   artefact.end();
-  const columns = fine.blocks.map(({ start, cells }) => shares.subarray(start, start + cells));
-  if (columns.some((own) => own.some((share) => share < 0) || !own.some((share) => share > 0)))
-    throw new MalformedBytes('the release has a column without shares');
-  const below = columns.map(cumulated);
-  for (const { block, from, to } of blocksOf(request, BLOCK_ROWS)) {
-    const rng = (part: string) => seededRng(request.seed, `independent/sample/${block}/${part}`);
-    const draws = columns.map((_, column) => stratified(new Int32Array(BLOCK_ROWS), rng(`column ${column}`)));
-    const within = uniforms(rng('values'), BLOCK_ROWS * columns.length);
-    const cells = new Uint16Array(columns.length);
-    for (let row = from; row < to; row++) {
-      for (const [column, own] of draws.entries())
-        cells[column] = firstAbove(below[column] as Float64Array, own[row] as number);
-      yield rowOfCells(fine, cells, within.subarray(row * columns.length, (row + 1) * columns.length), 0);
-    }
+  for (const { start, cells } of fine.blocks) {
+    const own = shares.subarray(start, start + cells);
+    if (own.some((share) => share < 0) || !own.some((share) => share > 0))
+      throw new MalformedBytes('the release has a column without shares');
   }
+  yield* independentRows(fine, shares, request, 'independent');
 }

@@ -1,9 +1,9 @@
 import { canonicalJson } from '../../crypto/canonical.js';
 import type { Rng } from '../../crypto/rng.js';
-import { planEncoding } from '../../privacy/quantization.js';
 import { parseRational, toNumber } from '../../privacy/rational.js';
 import type { SumQuery } from '../../privacy/sumQuery.js';
-import { MAX_SCALE, mostRecords, scaleOf, weightsFor } from '../counts/weights.js';
+import { countingQuery } from '../counts/countingQuery.js';
+import { MAX_SCALE, scaleOf, weightsFor } from '../counts/weights.js';
 import { InvalidOptions } from '../errors.js';
 import { seededRng } from '../randomness.js';
 import type { NoisySum, SynthesisContext } from '../synthesizer.js';
@@ -35,26 +35,12 @@ export function oneWaysQuery(
   fine: TableEncoding,
   noiseMultiplier: number,
 ): SumQuery {
-  const scale = scaleOf(context);
-  return {
-    version: 1,
+  return countingQuery(context, {
     kind: ONE_WAY_COUNTS,
     dimension: fine.width,
-    l2Sensitivity: scale,
-    samplingRate: 1,
-    encoding: planEncoding({
-      dimension: fine.width,
-      l2Sensitivity: scale,
-      noiseMultiplier,
-      maxCoordinate: scale * mostRecords(context),
-      cohort: context.cohort,
-      members: context.members.length,
-      rounding: 'exact',
-      grid: 1,
-    }),
-    models: [],
-    parameters: {},
-  };
+    l2Sensitivity: scaleOf(context),
+    noiseMultiplier,
+  });
 }
 
 /** @throws InvalidOptions unless the query is `expected`, to the last field. */
