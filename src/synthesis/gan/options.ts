@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { InvalidOptions } from '../errors.js';
+import { clipNormOption, refuseBatchNormalization } from '../learning/options.js';
 import { optionsOf } from '../optionsOf.js';
 
 const width = z.number().int().min(1).max(1024);
@@ -27,13 +27,7 @@ const ganOptionsJson = z.strictObject({
   /** Most cells of a column, adaptive to the noisy one-ways. */
   cells: z.number().int().min(2).max(64).default(16),
   /** L2 norm to which one record's gradient is clipped: a power of two, so that a sum of clipped gradients is exact. */
-  clipNorm: z
-    .number()
-    .positive()
-    .refine((value) => Number.isInteger(Math.log2(value)) && value >= 2 ** -20 && value <= 2 ** 20, {
-      message: 'must be a power of two from 2^-20 to 2^20',
-    })
-    .default(0.5),
+  clipNorm: clipNormOption.default(0.5),
   /** Most coordinates of the critic's pair features; where a schema has more of them, they are hashed. */
   criticFeatures: z.number().int().min(1).max(1_048_576).default(16_384),
   /** Widths of a network beside the features, by default none: every coordinate has noise. */
@@ -68,21 +62,4 @@ export type GanOptions = Readonly<z.infer<typeof ganOptionsJson>>;
 export function parseGanOptions(input: unknown): GanOptions {
   refuseBatchNormalization(input);
   return optionsOf(ganOptionsJson, 'gan', input);
-}
-
-/**
- * Hazard P26: a layer that mixes the records of a batch makes one record's gradient depend on the others, so clipping it
- * bounds nothing. It is named in the refusal, whatever it is called, since leaving it out silently would train another
- * model than the one that was asked for.
- */
-function refuseBatchNormalization(input: unknown): void {
-  if (typeof input !== 'object' || input === null) return;
-  for (const [name, value] of Object.entries(input)) {
-    const mixes = /batch.?norm/i.test(name) || (typeof value === 'string' && /batch.?norm/i.test(value));
-    if (mixes || (name === 'criticNormalization' && value !== 'none'))
-      throw new InvalidOptions(
-        name,
-        'the critic can have no batch normalisation: it mixes records, and a gradient clipped per record would bound nothing; leave it out',
-      );
-  }
 }

@@ -4,6 +4,7 @@ import { InvalidOptions } from '../errors.js';
 import { ExactSum, MAX_RECORDS } from './exactSum.js';
 import { type Network, passThrough } from './network.js';
 import { type Norms, normsOf } from './norms.js';
+import { isClipNorm } from './options.js';
 import { formedIfSmall } from './perRecord.js';
 import { assertRecordsApart } from './recordsApart.js';
 import { CLIP_MARGIN, MAX_DIMENSION, slotShape } from './sensitivity.js';
@@ -104,7 +105,7 @@ function clipFactors({ squared, absolute }: Norms, clipNorm: number, cancelling:
 }
 
 function assertUsable(network: Network, batch: Batch, clipNorm: number): void {
-  if (!(clipNorm >= 2 ** -20 && clipNorm <= 2 ** 20 && Number.isInteger(Math.log2(clipNorm))))
+  if (!isClipNorm(clipNorm))
     throw new InvalidOptions('clipNorm', 'must be a power of two from 2^-20 to 2^20, so that sums are exact');
   if (network.parameters > MAX_DIMENSION)
     throw new InvalidOptions(

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { InvalidOptions } from '../errors.js';
+import { clipNormOption, refuseBatchNormalization } from '../learning/options.js';
 import { optionsOf } from '../optionsOf.js';
 
 const width = z.number().int().min(1).max(1024);
@@ -18,13 +18,7 @@ const vaeOptionsJson = z.strictObject({
   /** Most cells of a column, adaptive to the noisy one-ways. */
   cells: z.number().int().min(2).max(64).default(16),
   /** L2 norm to which one record's gradient is clipped: a power of two, so that the sum is exact but for a bounded error. */
-  clipNorm: z
-    .number()
-    .positive()
-    .refine((value) => Number.isInteger(Math.log2(value)) && value >= 2 ** -20 && value <= 2 ** 20, {
-      message: 'must be a power of two from 2^-20 to 2^20',
-    })
-    .default(1),
+  clipNorm: clipNormOption.default(1),
   /** One hidden layer each, of this width. */
   encoderHidden: width.default(64),
   decoderHidden: width.default(64),
@@ -42,11 +36,6 @@ export type VaeOptions = Readonly<z.infer<typeof vaeOptionsJson>>;
 
 /** @throws InvalidOptions */
 export function parseVaeOptions(input: unknown): VaeOptions {
-  for (const name of Object.keys((input as object | undefined) ?? {}))
-    if (/batch.?norm/i.test(name))
-      throw new InvalidOptions(
-        name,
-        'there is no batch normalisation: it mixes records, and a gradient clipped per record would bound nothing (hazard P26); leave it out',
-      );
+  refuseBatchNormalization(input);
   return optionsOf(vaeOptionsJson, 'vae', input);
 }
