@@ -1,10 +1,20 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { createProcesses } from '../../dist/src/cli/demo/processes.js';
+import { emptyPGlite } from '../store/emptyPGlite.js';
 
 const MAIN = resolve('dist/src/cli/main.js');
 const folder = mkdtempSync(join(tmpdir(), 'chorale-cli-'));
@@ -22,23 +32,17 @@ function chorale(...args: string[]) {
   return { status, stdout, stderr };
 }
 
+const INIT = [
+  ...['--coordinator', 'http://127.0.0.1:4651', '--federation', 'f', '--name', 'alto'],
+  ...['--declared-records', '10'],
+];
+
+/** A participant's folder of its own, a copy of one that `participant init` made, and a file of records beside it. */
 function identity(name: string): string {
+  const first = join(folder, 'first');
+  if (!existsSync(first)) expect(chorale('participant', 'init', '--dir', first, ...INIT).status).toBe(0);
   const dir = join(folder, name);
-  const made = chorale(
-    'participant',
-    'init',
-    '--dir',
-    dir,
-    '--coordinator',
-    'http://127.0.0.1:4651',
-    '--federation',
-    'f',
-    '--name',
-    name,
-    '--declared-records',
-    '10',
-  );
-  expect(made.status).toBe(0);
+  cpSync(first, dir, { recursive: true });
   writeFileSync(`${dir}.csv`, 'a\n1\n');
   return dir;
 }
@@ -88,20 +92,7 @@ describe('a participant’s folder', () => {
   test('the key is made once, for its owner alone', () => {
     const dir = identity('alto');
     expect(statSync(join(dir, 'identity.key')).mode & 0o777).toBe(0o600);
-    const again = chorale(
-      'participant',
-      'init',
-      '--dir',
-      dir,
-      '--coordinator',
-      'http://127.0.0.1:4651',
-      '--federation',
-      'f',
-      '--name',
-      'alto',
-      '--declared-records',
-      '10',
-    );
+    const again = chorale('participant', 'init', '--dir', dir, ...INIT);
     expect(again.status).toBe(3);
     expect(again.stderr).toContain('exists already');
   });
@@ -168,6 +159,7 @@ describe('a coordinator’s folder', () => {
   test('a port that is taken is exit code 3, and the folder can be used afterwards', {
     timeout: 120_000,
   }, async () => {
+    await emptyPGlite(join(folder, 'port', 'database'));
     const taken = createServer();
     await new Promise<void>((done) => taken.listen(4652, '127.0.0.1', done));
     const refused = chorale(...start('port', 4652));
@@ -208,7 +200,7 @@ describe('a coordinator’s folder', () => {
 });
 
 describe('the demo', () => {
-  test('Ctrl-C ends every process that it started', { timeout: 120_000 }, async () => {
+  test('Ctrl-C ends every process that it started', { timeout: 280_000 }, async () => {
     const demo = spawn(
       process.execPath,
       [MAIN, '--json', 'demo', '--quick', '--out', join(folder, 'demo'), '--port', '4661'],

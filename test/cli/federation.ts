@@ -8,6 +8,7 @@ import {
   type LongRunning,
   type Processes,
 } from '../../dist/src/cli/demo/processes.js';
+import { emptyPGlite } from '../store/emptyPGlite.js';
 
 /** Three columns, public bounds: small enough that a round is mostly protocol. */
 export const SCHEMA = {
@@ -77,6 +78,7 @@ export async function processFederation(
   const folder = mkdtempSync(join(tmpdir(), 'chorale-'));
   const processes = createProcesses(join(folder, 'logs'));
   const data = join(folder, 'coordinator');
+  await emptyPGlite(join(data, 'database'));
   const startCoordinator = async () => {
     const started = processes.start('coordinator', [
       ...[
@@ -150,7 +152,7 @@ export async function processFederation(
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'schema.json'), JSON.stringify(SCHEMA));
   const [proposed] = await processes.run('operator', [
-    ...['charter', 'propose', '--schema', join(folder, 'schema.json'), '--epsilon', '50', '--delta', '1e-6'],
+    ...['charter', 'propose', '--schema', join(folder, 'schema.json'), '--epsilon', '100', '--delta', '1e-6'],
     ...['--min-survivors', String(minSurvivors), '--orders', '4', ...as('operator')],
   ]);
   const signed = members.map((member) => member.process.line('charter signed'));
