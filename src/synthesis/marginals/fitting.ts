@@ -3,7 +3,6 @@ import type { TableEncoding } from '../table/encoding.js';
 import { type Grid, gridsOf, type OneWay } from '../table/grids.js';
 import { type Domain, domainOf } from './model/domain.js';
 import { type Estimate, estimate } from './model/estimation.js';
-import { cliqueContaining, junctionTree } from './model/junctionTree.js';
 import type { Measurement } from './model/measurements.js';
 import type { StructuralZeros } from './model/model.js';
 import { totalOf } from './model/total.js';
@@ -129,22 +128,35 @@ function binsOf(axis: Axis, { full, fullCells }: Grid, { maps }: Measured): Int3
   return bins.every((bin, cell) => bin === cell) ? undefined : bins;
 }
 
+/** Coarse counts of pairs that were not counted again, as far as they can be trusted (shrunkPairs.ts). */
+export interface Hints {
+  readonly pairs: readonly Counted[];
+  /** The sum that they are of. */
+  readonly of: Sum;
+}
+
 /**
- * The model of all that was opened so far. `chosen` pairs make its junction tree; what else was counted of columns that a clique
- * holds together anyway costs nothing to use.
+ * The model of what was opened so far: of every column, and of the `chosen` pairs, which make its junction tree; `hints` are used as
+ * well, where given.
  */
 export function fitModel(
   plan: MarginalsPlan,
   base: Base,
   sums: readonly Sum[],
   chosen: readonly Edge[],
+  hints?: Hints,
 ): Estimate {
   const { iterations, modelCells } = plan.options;
-  const tree = junctionTree(base.domain, cliquesOf(base, chosen), modelCells);
-  const measurements = sums.flatMap((sum) =>
-    countedIn(sum, plan.fine)
-      .filter(({ columns }) => cliqueContaining(tree, columns) !== undefined)
-      .map((counted) => measurementOf(counted, base, sum.measured)),
+  const known = new Set(chosen.map(({ a, b }) => keyOf([a, b])));
+  const used = sums.map((sum) => ({
+    sum,
+    counted: countedIn(sum, plan.fine).filter(
+      ({ columns }) => columns.length === 1 || known.has(keyOf(columns)),
+    ),
+  }));
+  if (hints !== undefined) used.push({ sum: hints.of, counted: [...hints.pairs] });
+  const measurements = used.flatMap(({ sum, counted }) =>
+    counted.map((one) => measurementOf(one, base, sum.measured)),
   );
   // Σ (μ − y)²/2σ² over k cells varies by √(2/k) of itself: a fit that is better by less than that is no better than the noise can tell,
   // and would only follow it further.
@@ -157,6 +169,10 @@ export function fitModel(
 }
 
 export type Edge = Pick<ChosenPair, 'a' | 'b'>;
+
+export function keyOf(columns: readonly number[]): string {
+  return columns.join();
+}
 
 /** Attribute sets for a junction tree: the pairs, and what the constraints hold together. */
 export function cliquesOf(

@@ -13,6 +13,7 @@ import { type MarginalsOptions, parseMarginalsOptions } from './options.js';
 import { assertCountsQuery, countsQuery, MEASURED, marginalsPlan, SUMS } from './question.js';
 import { encodeRelease } from './release.js';
 import { sampleRelease } from './sampling.js';
+import { shrunkPairs } from './shrunkPairs.js';
 import { decodeState, encodeState, type MarginalsState, type Sum } from './state.js';
 
 /**
@@ -96,8 +97,11 @@ function following(state: MarginalsState): MarginalsState {
     return { ...state, next: measuredOrAgain(plan, base, treeAndLabel(plan, base, second), undefined) };
   const edges = edgesIn(sums);
   const { model } = fitModel(plan, base, sums, edges);
-  if (sums.length === SUMS)
-    return { ...state, next: undefined, release: encodeRelease(model, base, plan.fine) };
+  if (sums.length === SUMS) {
+    const pairs = shrunkPairs(plan, base, second, edges, model);
+    const last = pairs.length === 0 ? model : fitModel(plan, base, sums, edges, { pairs, of: second }).model;
+    return { ...state, next: undefined, release: encodeRelease(last, base, plan.fine) };
+  }
   const missed = missedPairs(plan, base, second, edges, model);
   return { ...state, next: measuredOrAgain(plan, base, missed, sums[2]?.measured) };
 }

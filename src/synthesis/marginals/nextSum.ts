@@ -1,8 +1,8 @@
 import type { Axis, Measured } from '../counts/measured.js';
 import { weightsFor } from '../counts/weights.js';
-import type { Grid, OneWay } from '../table/grids.js';
+import type { Grid } from '../table/grids.js';
+import { independent, modelled } from './coarseCounts.js';
 import { type Base, cliquesOf, countedIn, type Edge } from './fitting.js';
-import { marginalOf } from './model/elimination.js';
 import type { Model } from './model/model.js';
 import { cellsOf } from './model/triangulation.js';
 import {
@@ -64,7 +64,7 @@ export function missedPairs(
   chosen: readonly Edge[],
   model: Model,
 ): readonly ChosenPair[] {
-  const pairs = scoredPairs(plan, second, (a, b) => coarsely(marginalOf(model, [a, b]), base, a, b));
+  const pairs = scoredPairs(plan, second, (a, b) => modelled(base, model, a, b));
   return worthCounting(byScore(pairs), base.grids, roomOf(plan, base, 3, chosen));
 }
 
@@ -118,44 +118,6 @@ function scoredPairs(
     const [a, b] = columns as [number, number];
     return { a, b, score: scoreOf(counts, expected(a, b), variance) };
   });
-}
-
-/** What the coarse counts of two columns would be if the columns knew nothing of each other. */
-function independent({ ones, grids, total }: Base, a: number, b: number): Float64Array {
-  const [left, right] = [a, b].map((column) => coarseCounts(ones[column] as OneWay, grids[column] as Grid));
-  const out = new Float64Array((left as Float64Array).length * (right as Float64Array).length);
-  let i = 0;
-  for (const x of left as Float64Array) for (const y of right as Float64Array) out[i++] = (x * y) / total;
-  return out;
-}
-
-/** Counts on the model's cells of two columns, added up on their coarse ones. */
-function coarsely(counts: Float64Array, { grids }: Base, a: number, b: number): Float64Array {
-  const [left, right] = [grids[a] as Grid, grids[b] as Grid];
-  const [rows, columns] = [left, right].map(coarseOfFull) as [Int32Array, Int32Array];
-  const out = new Float64Array(left.coarseCells * right.coarseCells);
-  for (let x = 0, i = 0; x < left.fullCells; x++)
-    for (let y = 0; y < right.fullCells; y++, i++) {
-      const cell = (rows[x] as number) * right.coarseCells + (columns[y] as number);
-      out[cell] = (out[cell] as number) + (counts[i] as number);
-    }
-  return out;
-}
-
-function coarseOfFull({ full, fullCells, coarse }: Grid): Int32Array {
-  const map = new Int32Array(fullCells);
-  full.forEach((cell, k) => {
-    map[cell] = coarse[k] as number;
-  });
-  return map;
-}
-
-function coarseCounts({ counts }: OneWay, { coarse, coarseCells }: Grid): Float64Array {
-  const out = new Float64Array(coarseCells);
-  coarse.forEach((cell, k) => {
-    out[cell] = (out[cell] as number) + (counts[k] as number);
-  });
-  return out;
 }
 
 function byScore<T extends Pair>(pairs: readonly T[]): readonly T[] {
