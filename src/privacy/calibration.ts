@@ -4,6 +4,7 @@ import { epsilonGuess, epsilonInterval } from './accountants/pld/epsilonInterval
 import { PrivacyError } from './errors.js';
 import { gaussianEvent, type PrivacyEvent, poissonSampledEvent, selfComposedEvent } from './events.js';
 import { costUnits, epsilonOfUnits, type FilterLimit, limitUnits } from './filter.js';
+import { GAUSSIAN_ORDER } from './filterOrders.js';
 import type { Neighbouring } from './relation.js';
 import { INFINITE_UNITS } from './units.js';
 
@@ -14,7 +15,7 @@ export interface CalibrationRequest {
   readonly samplingRate: number;
   /** Equal steps that shall fit. */
   readonly steps: number;
-  /** Candidates; one is chosen. */
+  /** Candidates, of which one is chosen; left out: Gaussian DP (order 1, infinite where records are sampled) and INTEGER_ORDERS. */
   readonly orders?: readonly number[];
 }
 
@@ -37,7 +38,7 @@ const PRECISION = 2 ** -20;
  * `calibration-impossible` where not even 2^30 is enough.
  */
 export function calibrateNoise(request: CalibrationRequest): Calibration {
-  const { epsilon, delta, samplingRate, steps, orders = INTEGER_ORDERS } = request;
+  const { epsilon, delta, samplingRate, steps, orders = [GAUSSIAN_ORDER, ...INTEGER_ORDERS] } = request;
   if (!Number.isSafeInteger(steps) || steps < 1) {
     throw new PrivacyError('argument-invalid', `steps must be a positive integer, got ${steps}`);
   }

@@ -1,8 +1,9 @@
 import { checkDelta, conversionTerm, rdpToEpsilon } from './accountants/conversion.js';
-import { checkIntegerOrders } from './accountants/orders.js';
+import { gaussianCost, gaussianCostToEpsilon, largestGaussianCost } from './accountants/gaussianOrder.js';
 import { rdp } from './accountants/rdp.js';
 import { PrivacyError } from './errors.js';
 import type { PrivacyEvent } from './events.js';
+import { checkFilterOrders, GAUSSIAN_ORDER } from './filterOrders.js';
 import { addUnits, checkUnits, INFINITE_UNITS, rdpOfUnits, UNITS_PER_NAT, unitsOfRdp } from './units.js';
 
 /**
@@ -12,12 +13,13 @@ import { addUnits, checkUnits, INFINITE_UNITS, rdpOfUnits, UNITS_PER_NAT, unitsO
  * Lécuyer 2021). At m orders the filter goes on while some order is within its own r_a, where r_a converts to ε at δ/m:
  * split the outcomes by an order that was still within at the end; on each part the run is the run of that order's own
  * filter, so P(part ∩ S) ≤ e^ε Q(part ∩ S) + δ/m, and the m parts sum to δ. With δ undivided it would be no theorem, and
- * the true δ can be twice the declared one (docs/privacy.md, "The filter").
+ * the true δ can be twice the declared one (docs/privacy.md, "The filter"). Order 1 is Gaussian DP, whose filter is the sum
+ * of µ²/2 (Smith, Thakurta 2022; accountants/gaussianOrder.ts): alone or as one of the m, it is a filter like theirs.
  */
 export interface FilterLimit {
   readonly epsilon: number;
   readonly delta: number;
-  /** Integer orders, distinct, fixed before the first spend. */
+  /** Integers from 2 (Rényi), or 1 (Gaussian DP), distinct, fixed before the first spend. */
   readonly orders: readonly number[];
 }
 
@@ -42,9 +44,9 @@ function deltaEach(limit: FilterLimit): number {
   return (limit.delta / limit.orders.length) * (1 - 2 ** -52);
 }
 
-/** Throws `argument-invalid` unless ε is positive and finite, 0 < δ < 1, and the orders are distinct integers ≥ 2. */
+/** Throws `argument-invalid` unless ε is positive and finite, 0 < δ < 1, and the orders are distinct integers ≥ 1. */
 export function checkLimit(limit: FilterLimit): void {
-  checkIntegerOrders(limit.orders);
+  checkFilterOrders(limit.orders);
   checkDelta(limit.delta);
   if (new Set(limit.orders).size !== limit.orders.length) {
     throw new PrivacyError('argument-invalid', 'the orders of a limit are distinct');
@@ -59,14 +61,26 @@ export function checkLimit(limit: FilterLimit): void {
  * `cost-infinite` where it is infinite at every order: such an event can never be admitted.
  */
 export function costUnits(event: PrivacyEvent, orders: readonly number[]): bigint[] {
-  const units = unitsOfRdp(rdp(event, orders));
-  if (units.every((unit) => unit >= INFINITE_UNITS)) {
-    throw new PrivacyError(
-      'cost-infinite',
-      'this event costs ε = ∞: unknown, malformed, not private, or with noise below the floor',
-    );
-  }
+  checkFilterOrders(orders);
+  const renyi = orders.filter((order) => order !== GAUSSIAN_ORDER);
+  const divergences = renyi.length === 0 ? [] : rdp(event, renyi);
+  const units = unitsOfRdp(
+    orders.map((order) =>
+      order === GAUSSIAN_ORDER ? gaussianCost(event) : (divergences[renyi.indexOf(order)] as number),
+    ),
+  );
+  if (units.every((unit) => unit >= INFINITE_UNITS)) throw infiniteCost(event, renyi.length === 0);
   return units;
+}
+
+function infiniteCost(event: PrivacyEvent, gaussianOnly: boolean): PrivacyError {
+  return new PrivacyError(
+    'cost-infinite',
+    gaussianOnly && rdp(event, [2]).every(Number.isFinite)
+      ? 'this limit counts Gaussian DP (order 1), as its charter or the first plan under it fixed: only sums of all records with Gaussian ' +
+          'noise have a finite cost there, sums over sampled records have none. A charter that shall allow both names Rényi orders only'
+      : 'this event costs ε = ∞: unknown, malformed, not private, or with noise below the floor',
+  );
 }
 
 /** Worst-case cost of a whole plan in units, one entry an order. Throws `cost-infinite` as `costUnits` does. */
@@ -111,10 +125,17 @@ export function limitUnits(limit: FilterLimit): bigint[] {
   checkLimit(limit);
   const delta = deltaEach(limit);
   return limit.orders.map((order) => {
-    const { term, error } = conversionTerm(order, delta);
-    const largest = (limit.epsilon - term - error) * (1 - 2 ** -47) - 2 ** -47 * limit.epsilon;
+    const largest =
+      order === GAUSSIAN_ORDER
+        ? largestGaussianCost(limit.epsilon, delta)
+        : largestDivergence(order, limit.epsilon, delta);
     return largest < 0 ? -1n : BigInt(Math.floor(largest * UNITS_PER_NAT));
   });
+}
+
+function largestDivergence(order: number, epsilon: number, delta: number): number {
+  const { term, error } = conversionTerm(order, delta);
+  return (epsilon - term - error) * (1 - 2 ** -47) - 2 ** -47 * epsilon;
 }
 
 /** May the total stand? True when nothing is spent, or when some order is within its limit. */
@@ -130,7 +151,10 @@ export function epsilonOfUnits(limit: FilterLimit, units: readonly bigint[]): nu
   checkLimit(limit);
   checkUnits(units, limit.orders.length);
   const delta = deltaEach(limit);
-  const epsilons = limit.orders.map((order, i) => rdpToEpsilon(order, rdpOfUnits(units[i] as bigint), delta));
+  const epsilons = limit.orders.map((order, i) => {
+    const total = rdpOfUnits(units[i] as bigint);
+    return order === GAUSSIAN_ORDER ? gaussianCostToEpsilon(total, delta) : rdpToEpsilon(order, total, delta);
+  });
   return Math.min(...epsilons);
 }
 

@@ -53,6 +53,7 @@ export {
   totalUnits,
   voidReservation,
 } from './filter.js';
+export { describeOrders, GAUSSIAN_ORDER } from './filterOrders.js';
 export { DiscreteGaussian, discreteGaussian, sampleDiscreteGaussian } from './noise/discreteGaussian.js';
 export { addShare, dequantize, quantize } from './quantization.js';
 export { checkQuery } from './queryCheck.js';

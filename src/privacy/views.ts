@@ -104,7 +104,8 @@ function seenBy(event: PrivacyEvent, observe: Observe): PrivacyEvent {
   }
 }
 
-function unitsOrInfinite(event: PrivacyEvent, orders: readonly number[]): bigint[] {
+/** As `costUnits`, INFINITE_UNITS at every order where that refuses. */
+export function unitsOrInfinite(event: PrivacyEvent, orders: readonly number[]): bigint[] {
   try {
     return costUnits(event, orders);
   } catch (error) {

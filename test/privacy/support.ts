@@ -1,6 +1,7 @@
 import { createCipheriv, createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import type { Rng } from '../../src/crypto/rng.js';
+import { distributedDiscreteGaussianEvent, type PrivacyEvent } from '../../src/privacy/events.js';
 import type { Cohort, SumQuery } from '../../src/privacy/sumQuery.js';
 
 export interface GoldenCase {
@@ -134,3 +135,13 @@ export function sumQuery(
     },
   };
 }
+
+/** Four honest shares of discrete Gaussian noise, `noise` sensitivities together, and a colluder's. */
+export const shares = (noise: number, dimension = 1000): PrivacyEvent =>
+  distributedDiscreteGaussianEvent({
+    contributors: 5,
+    colluders: 1,
+    shareVariance: { numerator: String(Math.ceil((40 * noise) ** 2 / 4) + 1), denominator: '1' },
+    sensitivity: 40,
+    dimension,
+  });

@@ -1,6 +1,6 @@
 import { PrivacyError } from '../errors.js';
 
-/** The integers among the field's standard orders: where the filter enforces. */
+/** The integers among the field's standard orders: of Rényi orders the filter takes no others. */
 export const INTEGER_ORDERS: readonly number[] = Object.freeze([
   ...Array.from({ length: 62 }, (_, i) => i + 2),
   128,
@@ -28,19 +28,6 @@ export function checkOrders(orders: readonly number[]): void {
       throw new PrivacyError(
         'argument-invalid',
         `Rényi orders are numbers from ${MIN_ORDER} to ${MAX_ORDER}, got ${order}`,
-      );
-    }
-  }
-}
-
-/** As `checkOrders`, and each an integer. */
-export function checkIntegerOrders(orders: readonly number[]): void {
-  checkOrders(orders);
-  for (const order of orders) {
-    if (!Number.isInteger(order)) {
-      throw new PrivacyError(
-        'argument-invalid',
-        `the orders of a limit are integers from 2 to ${MAX_ORDER}, got ${order}`,
       );
     }
   }
