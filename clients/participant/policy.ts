@@ -2,7 +2,8 @@ import { canonicalJson } from '../../src/crypto/canonical.js';
 import { type Charter, cohortOf, synthesisContext } from '../../src/federation/charter.js';
 import { planDigest, plannedEvent } from '../../src/federation/plan.js';
 import type { PrivacyEvent } from '../../src/privacy/events.js';
-import { commitToPlan } from '../../src/privacy/filter.js';
+import { commitToPlan, planUnits } from '../../src/privacy/filter.js';
+import { describeOrders } from '../../src/privacy/filterOrders.js';
 import { checkQuery, eventOf } from '../../src/privacy/quantization.js';
 import type { SumQuery } from '../../src/privacy/sumQuery.js';
 import { synthesizerOf } from '../../src/synthesis/index.js';
@@ -35,7 +36,7 @@ export interface AnnouncedRun {
   readonly synthesizer: string;
   readonly options: unknown;
   readonly planDigest: string;
-  /** The Rényi order in force at the federation; null while nothing was reserved and the charter names several. */
+  /** The order in force at the federation, Rényi or 1 for Gaussian DP; null while nothing was reserved and the charter names several. */
   readonly order: number | null;
 }
 
@@ -54,13 +55,16 @@ export function createRunPolicy(run: AnnouncedRun, charter: Charter, pinnedDiges
       'QueryRefused',
       `Run ${run.id}: the coordinator's plan is not the one that its options give.`,
     );
+  const orders = ordersFor(run, charter, plan);
+  // A plan that samples records after its first sum has no finite cost in Gaussian DP: nothing of it is paid for.
+  planUnits(plan, orders);
   const cohort = cohortOf(charter);
 
   return {
     runId: run.id,
     synthesizer,
     plan,
-    orders: ordersFor(run, charter, plan),
+    orders,
     check(query, step) {
       const planned = plannedEvent(plan, step);
       if (planned === undefined)
@@ -86,7 +90,7 @@ function ordersFor(
   if (order !== null && !orders.includes(order))
     throw new ParticipantError(
       'QueryRefused',
-      `Run ${id} is announced at Rényi order ${order}; the charter names ${orders.join(', ')}.`,
+      `Run ${id} is announced at ${describeOrders([order])}; the charter names ${describeOrders(orders)}.`,
     );
   if (order !== null) return [order];
   return orders.length === 1 ? orders : commitToPlan({ epsilon, delta, orders }, plan).orders;

@@ -24,8 +24,9 @@ export interface Spending {
   /** Was anything ever charged in this block? Its keys must never be made again. */
   knowsBlock(blockId: string): boolean;
   /**
-   * Throws BudgetRefused with both figures if there is no room at the order in force (several: at none of them), and Refused if
-   * the slot was charged before: a charge pays for one vector. Either way nothing is recorded. The first charge of all fixes
+   * Throws BudgetRefused with both figures if there is no room at the order in force (several: at none of them), PrivacyError
+   * `cost-infinite` if the event has no finite cost there (sampled records in Gaussian DP), and Refused if the slot was charged
+   * before: a charge pays for one vector. Either way nothing is recorded. The first charge of all fixes
    * `orders`, one of the charter's (RunPolicy.orders) and with the whole δ, for good; later ones change nothing.
    */
   charge(entry: SpendingKey & { readonly event: PrivacyEvent; readonly orders?: readonly number[] }): void;

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { describeOrders } from '../../src/privacy/filterOrders.js';
 import { ParticipantError } from './errors.js';
 
 /**
@@ -55,8 +56,8 @@ export function ordersUnder({ lines: [first] }: SpendingRecord, charter: readonl
     return first.orders;
   throw new ParticipantError(
     'CharterRefused',
-    `This participant's own record was charged at Rényi order ${first.orders.join(', ')}; the charter names ${charter.join(', ')}. ` +
-      `Ask for a charter that names ${first.orders.join(', ')}: what was spent is known there only.`,
+    `This participant's own record was charged at ${describeOrders(first.orders)}; the charter names ${describeOrders(charter)}. ` +
+      `Ask for a charter that names ${describeOrders(first.orders)}: what was spent is known there only.`,
   );
 }
 

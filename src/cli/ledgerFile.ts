@@ -4,8 +4,9 @@ import { nodePrimitives } from '../crypto/nodePrimitives.js';
 import { type Charter, charterDigest, charterStatement, readCharter } from '../federation/charter.js';
 import { ACCOUNTANT, budgetFigures, limitOf } from '../federation/ledger.js';
 import { parseEvent } from '../privacy/events.js';
-import { admits, commitToPlan, costUnits, epsilonOfUnits, type FilterLimit } from '../privacy/filter.js';
+import { admits, commitToPlan, epsilonOfUnits, type FilterLimit } from '../privacy/filter.js';
 import { addUnits, serializeUnits } from '../privacy/units.js';
+import { unitsOrInfinite } from '../privacy/views.js';
 import { type EntryFrame, entryFaults, type RunPlan, roundFaults, runPlans } from './ledgerEntries.js';
 import { memberFaults } from './ledgerMember.js';
 import { type LedgerFile, parseLedgerFile } from './ledgerShape.js';
@@ -60,7 +61,7 @@ export function verifyLedger(input: unknown, member?: SpendingRecord): LedgerVer
     const frame: EntryFrame = { round: byRound.get(entry.roundId), plan: plans.get(entry.runId) };
     faults.push(...entryFaults(entry, frame));
     const cost = (event: unknown, stated: readonly string[]) => {
-      const found = costUnits(parseEvent(event), orders);
+      const found = unitsOrInfinite(parseEvent(event), orders);
       if (serializeUnits(found).join() !== stated.join())
         faults.push(`entry ${entry.sequence} states another cost than its event has${reckoned}`);
       return found;

@@ -44,8 +44,11 @@ const charterShape = z.strictObject({
     relation: z.literal('add-remove'),
     epsilon: z.number().positive().finite(),
     delta: z.number().positive().max(1e-2),
-    /** Rényi orders at which the limit is enforced, fixed before the first spend; δ is divided by their number. */
-    orders: z.array(z.int().min(2).max(1024)).min(1).max(16),
+    /**
+     * Rényi orders (from 2) at which the limit is enforced, or 1 for Gaussian DP, fixed before the first spend; δ is divided by their
+     * number until the first committed plan takes one. Once that is 1, no sum over sampled records can be asked (privacy/filter.ts).
+     */
+    orders: z.array(z.int().min(1).max(1024)).min(1).max(16),
   }),
   cohort: z.strictObject({ minSurvivors: z.int().min(3), maxColluders: z.int().min(1) }),
   /** Share of its records that each member keeps from training, so that quality can be measured; left out: none. */

@@ -1,9 +1,10 @@
 import type { PrivacyEvent } from '../privacy/events.js';
 import type { CommittedCost, FilterLimit } from '../privacy/filter.js';
 import * as filter from '../privacy/filter.js';
+import { describeOrders } from '../privacy/filterOrders.js';
 import { addUnits } from '../privacy/units.js';
 import type { Charter } from './charter.js';
-import { FederationError } from './errors.js';
+import { FederationError, refusingInput } from './errors.js';
 import { planDigest } from './plan.js';
 import type { BudgetRecord, LedgerEntryRecord, Transaction } from './ports.js';
 
@@ -41,7 +42,7 @@ export async function openBudget(tx: Transaction, limit: FilterLimit): Promise<v
     // all was voided here, members' own charges stand all the same.
     throw new FederationError(
       'Conflict',
-      `A new charter must name Rényi order ${standing.orders.join(', ')} and no other, because sums were already asked there.`,
+      `A new charter must name ${describeOrders(standing.orders)} and no other, because sums were already asked there.`,
     );
   }
   await tx.saveBudget({ ...limit, spent: standing.spent, reserved: standing.reserved });
@@ -68,10 +69,17 @@ async function committedBudget(tx: Transaction, runId: string): Promise<BudgetRe
   const plan = run.plan as unknown as readonly CommittedCost[];
   if (planDigest(plan) !== run.planDigest)
     throw new FederationError('Conflict', `The plan of run ${runId} is not the one that its digest names.`);
-  return { ...budget, orders: filter.commitToPlan(budget, plan).orders, spent: [0n], reserved: [0n] };
+  const { orders } = refusingInput(() => filter.commitToPlan(budget, plan));
+  return { ...budget, orders, spent: [0n], reserved: [0n] };
 }
 
-/** Throws BudgetExceeded, with nothing changed, if no order has room. Idempotent by round id. */
+/** Throws InvalidInput for a plan with an event that no budget admits at the orders in force: sampled records in Gaussian DP. */
+export async function assertCanBeCharged(tx: Transaction, plan: readonly CommittedCost[]): Promise<void> {
+  const { orders } = await lockedBudget(tx);
+  refusingInput(() => filter.planUnits(plan, orders));
+}
+
+/** Throws BudgetExceeded, with nothing changed, if no order has room, InvalidInput if the event has no finite cost there. Idempotent by round id. */
 export async function reserve(
   tx: Transaction,
   request: { readonly runId: string; readonly roundId: string; readonly event: PrivacyEvent },
@@ -79,7 +87,7 @@ export async function reserve(
   const budget = await committedBudget(tx, request.runId);
   const standing = await tx.ledgerEntry(request.roundId);
   if (standing !== null) return standing;
-  const cost = filter.costUnits(request.event, budget.orders);
+  const cost = refusingInput(() => filter.costUnits(request.event, budget.orders));
   const outcome = filter.reserve(budget, budget, cost);
   if (outcome.kind === 'over-budget') {
     const before = filter.totalUnits(budget);

@@ -2,9 +2,11 @@ import { bytesToHex } from '@noble/hashes/utils.js';
 import type { Json } from '../crypto/canonical.js';
 import { canonicalJson } from '../crypto/canonical.js';
 import type { Rng } from '../crypto/rng.js';
+import type { CommittedCost } from '../privacy/filter.js';
 import { QUALITY, synthesizerOf } from '../synthesis/index.js';
 import { type Charter, readCharter, synthesisContext } from './charter.js';
 import { FederationError, refusingInput } from './errors.js';
+import { assertCanBeCharged } from './ledger.js';
 import { planDigest, totalSteps } from './plan.js';
 import type { Bus, CharterRecord, RunRecord, Store, Transaction } from './ports.js';
 import type { Runs } from './service.js';
@@ -44,6 +46,7 @@ export function createRuns({ store, bus, rng, start, stop }: RunPorts): Runs {
             plan: synthesizer.plan(synthesisContext(readCharter(charter.body)), checked),
           };
         });
+        await assertCanBeCharged(tx, plan);
         for (const input of inputs) await assertReleased(tx, input, charter);
         return tx.insertRun({
           id: bytesToHex(rng(6)),
@@ -87,6 +90,8 @@ export function createRuns({ store, bus, rng, start, stop }: RunPorts): Runs {
             'Conflict',
             `Run ${other.id} is still running: approve this one when it is over.`,
           );
+        // Another run may have fixed the order since it was proposed.
+        await assertCanBeCharged(tx, proposed.plan as unknown as readonly CommittedCost[]);
         return tx.updateRun(runId, { status: 'running', approvedBy });
       });
       bus.publish(`run:${runId}`);

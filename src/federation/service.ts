@@ -63,7 +63,7 @@ export interface CharterInput {
   readonly schema: Json;
   readonly epsilon: number;
   readonly delta: number;
-  /** Rényi orders at which the limit is enforced, fixed now; δ is divided by their number. */
+  /** Rényi orders (from 2) at which the limit is enforced, or 1 for Gaussian DP, fixed now; δ is divided by their number. */
   readonly orders: readonly number[];
   readonly minSurvivors: number;
   readonly maxColluders: number;

@@ -122,6 +122,52 @@ describe('a charter of several orders', () => {
     }
   });
 
+  it('of which one is 1: a first plan without sampling is in Gaussian DP, and then nothing that samples is asked', async () => {
+    const limit = { epsilon: 1, delta: 1e-9 };
+    choir = await openChoir(await fresh.open(), { charter: { ...limit, orders: [1, ...orders] } });
+    const { runs, compliance } = choir.service;
+    const gan = { synthesizer: 'gan', options: { ...OPTIONS, noiseMultiplier: 20 } };
+    // Its plan begins with a sum of all records, and goes on with samples.
+    expect((await compliance.preview(gan)).orders).not.toContain(1);
+    const early = await runs.propose({ ...gan, proposedBy: 'olga' });
+
+    const { target, orders: planned } = await compliance.preview({ synthesizer: 'marginals', options: {} });
+    expect(planned).toEqual([1]);
+    // The Gaussian's own curve asks 5.495 of one sum, the best Rényi order 5.78.
+    expect(target.noiseMultiplier).toBeGreaterThan(5.495);
+    expect(target.noiseMultiplier).toBeLessThan(5.55);
+    const options = { noiseMultiplier: target.noiseMultiplier, iterations: 20 };
+    const { id } = await runs.propose({ synthesizer: 'marginals', options, proposedBy: 'olga' });
+    await runs.approve(id, 'paul');
+    expect(await choir.finished(id)).toMatchObject({ status: 'completed' });
+    expect(await compliance.budget()).toMatchObject({ orders: [1], order: 1 });
+    expect((await compliance.budget()).epsilonSpent).toBeLessThanOrEqual(limit.epsilon);
+
+    const refused = expect.stringMatching(/counts Gaussian DP \(order 1\).*names Rényi orders only/);
+    for (const ask of [() => compliance.preview(gan), () => runs.propose({ ...gan, proposedBy: 'olga' })])
+      await expect(ask()).rejects.toMatchObject({ code: 'InvalidInput', message: refused });
+    // Proposed before the order stood: its first sum could still be charged, and would be paid for nothing.
+    await expect(runs.approve(early.id, 'paul')).rejects.toMatchObject({ message: refused });
+    const file = await ledgerFileOf(choir);
+    expect(file.runs.map(({ synthesizer }) => synthesizer)).toEqual(['marginals']);
+    for (const i of choir.members.keys()) {
+      const record = readSpendingRecord(join(choir.folder, `spending-${i}.jsonl`));
+      expect(record.lines[0]).toMatchObject({ orders: [1], fixedFrom: [1, ...orders] });
+      expect(verifyLedger(file, record).faults).toEqual([]);
+    }
+    // Positive control: a sampled sum in the books is a fault, and no crash.
+    const event = {
+      version: 1,
+      kind: 'poisson-sampled',
+      samplingRate: 0.1,
+      event: file.entries[0]!.reservedEvent,
+    };
+    const [first, ...rest] = file.entries;
+    expect(
+      verifyLedger({ ...file, entries: [{ ...first!, reservedEvent: event }, ...rest] }).faults.join(),
+    ).toMatch(/entry 1 states another cost than its event has/);
+  });
+
   it('the books of rounds that failed, were given up after answers, or were cancelled add up, and with each member’s record', async () => {
     choir = await openChoir(await fresh.open(), { charter: { orders } });
     let failures = 0;

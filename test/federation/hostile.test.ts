@@ -158,6 +158,12 @@ describe('a coordinator that lies about the question', () => {
     expect(policyOf({ synthesizer: 'oracle' })).toThrow(/no synthesizer/);
     expect(policyOf({ order: 8 })().orders).toEqual([8]);
     expect(policyOf({ order: 16 })).toThrow(expect.objectContaining({ code: 'QueryRefused' }));
+    // Its first sum asks all records, the others samples: at order 1 it would be paid for what can't be finished.
+    const privacy = { ...choir.charter.privacy, orders: [1, 8] };
+    const atOrder = (order: number | null) =>
+      createRunPolicy({ ...announced, order }, { ...choir.charter, privacy }, choir.charterDigest);
+    expect(() => atOrder(1)).toThrow(/counts Gaussian DP .*names Rényi orders only/);
+    expect(atOrder(null).orders).toEqual([8]);
   });
 });
 

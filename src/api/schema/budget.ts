@@ -95,7 +95,7 @@ const PrivacyBudget = builder.objectRef<BudgetView>('PrivacyBudget').implement({
     delta: t.exposeFloat('delta'),
     orders: t.expose('orders', {
       type: ['Float'],
-      description: 'Rényi orders at which the limit is enforced.',
+      description: 'Rényi orders at which the limit is enforced; 1 is Gaussian DP.',
     }),
     accountant: t.exposeInt('accountant', {
       description: 'Which reckoning of costs the units come from: whoever recomputes them needs the same.',

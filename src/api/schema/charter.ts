@@ -77,7 +77,8 @@ const ProposeCharterInput = builder.inputType('ProposeCharterInput', {
     delta: t.float({ required: true }),
     orders: t.intList({
       required: true,
-      description: 'Rényi orders at which the limit is enforced; δ is divided by their number.',
+      description:
+        'Rényi orders (2 to 1024) at which the limit is enforced, or 1 for Gaussian DP, which admits no sum over sampled records; δ is divided by their number until the first run’s plan takes one.',
     }),
     minSurvivors: t.int({ required: true }),
     maxColluders: t.int({ required: true }),

@@ -79,7 +79,7 @@ export const Run = builder.prismaNode('Run', {
     order: t.int({
       nullable: true,
       description:
-        'The Rényi order in force at the federation, which a member’s first charge takes; null before the first reservation among several, when the plan says it.',
+        'The Rényi order in force at the federation (1: Gaussian DP), which a member’s first charge takes; null before the first reservation among several, when the plan says it.',
       resolve: async (_run, _args, { service }) => (await service.compliance.budget()).order,
     }),
     status: t.field({ type: RunStatusEnum, resolve: (r) => r.status as RunStatus }),

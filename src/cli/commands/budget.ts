@@ -1,5 +1,6 @@
 import { accessSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
+import { describeOrders } from '../../privacy/filterOrders.js';
 import {
   ask,
   type ConnectionOptions,
@@ -37,7 +38,7 @@ export function registerBudget(program: Command): void {
         command,
         { event: 'budget', ...shown },
         `ε spent ${epsilonSpent.toFixed(4)}, with reservations ${epsilonReserved.toFixed(4)}, remaining ${epsilonRemaining.toFixed(4)} of ${epsilonLimit}\n` +
-          `at δ = ${delta}, Rényi order ${orders.join(', ')}, against the coordinator together with its possible colluders.`,
+          `at δ = ${delta}, ${describeOrders(orders)}, against the coordinator together with its possible colluders.`,
       );
     });
 

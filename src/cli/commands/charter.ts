@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { describeOrders } from '../../privacy/filterOrders.js';
 import {
   ask,
   type Connection,
@@ -86,7 +87,7 @@ export function registerCharter(program: Command): void {
     )
     .option(
       '--orders <list>',
-      'Rényi orders that enforce the limit, separated by commas; by default the one that suits ε and δ',
+      'Rényi orders (2 to 1024) that enforce the limit, or 1 for Gaussian DP, separated by commas; by default the one Rényi order that suits ε and δ',
     )
     .option(
       '--hold-out <share>',
@@ -147,7 +148,7 @@ Example:
         print(
           command,
           { event: 'proposed', version: proposed.version, digest: proposed.digest, orders },
-          `Charter version ${proposed.version}: ε ≤ ${epsilon} at δ = ${delta}, enforced at order ${orders.join(', ')}.\n` +
+          `Charter version ${proposed.version}: ε ≤ ${epsilon} at δ = ${delta}, enforced at ${describeOrders(orders)}.\n` +
             `${describeCohort(readCharter(proposed.body))}\n${describeRelease(readCharter(proposed.body))}\nDigest ${proposed.digest}\n` +
             'Each member reads it ("chorale charter show") and signs it ("chorale charter sign").',
         );
@@ -166,7 +167,7 @@ Example:
         command,
         { event: 'charter', ...shown },
         `Charter version ${shown.version} of "${body.federation}", ${shown.status.toLowerCase()}\ndigest ${shown.digest}\n` +
-          `ε ≤ ${body.privacy.epsilon} at δ = ${body.privacy.delta}, unit: one ${body.privacy.unit} (${body.privacy.relation}), enforced at order ${body.privacy.orders.join(', ')}\n` +
+          `ε ≤ ${body.privacy.epsilon} at δ = ${body.privacy.delta}, unit: one ${body.privacy.unit} (${body.privacy.relation}), enforced at ${describeOrders(body.privacy.orders)}\n` +
           `${describeCohort(body)}\n${describeRelease(body)}\n` +
           body.members
             .map(

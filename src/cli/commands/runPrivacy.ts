@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import type { BudgetStatement } from '../../federation/ports.js';
+import { describeOrders } from '../../privacy/filterOrders.js';
 import { ask, type ConnectionOptions, connectionOf, FAILURE, print, withConnection } from '../connection.js';
 import { CliError, EXIT } from '../exits.js';
 
@@ -176,7 +177,7 @@ function describePlan(plan: PlanView): string {
       : `noise multiplier ${target.noiseMultiplier} with ${plan.steps} sums`;
   return [
     `At most ${epsilon(plan.epsilon)} over ${plan.steps} sums at δ = ${plan.delta} (by the tight accountants ${describeInterval(plan.interval)}).`,
-    `With what was spent and reserved before, ${epsilon(plan.epsilonAfter)} of ${plan.epsilonLimit} at Rényi order ${plan.orders.join(', ')}: ${
+    `With what was spent and reserved before, ${epsilon(plan.epsilonAfter)} of ${plan.epsilonLimit} at ${describeOrders(plan.orders)}: ${
       plan.fits ? 'the budget covers it' : 'the budget does NOT cover it, the run would stop early'
     }.`,
     `What is left covers ${plan.remainingSteps} sums with this noise.`,
