@@ -34,7 +34,7 @@ export interface FederationSettings {
   readonly holdings: readonly Holding[];
   readonly epsilon: number;
   readonly delta: number;
-  /** Rényi orders of the charter. */
+  /** Orders of the charter: Rényi, and 1 for Gaussian DP. */
   readonly orders: readonly number[];
   readonly cohort: Cohort;
   readonly seed: string | undefined;

@@ -1,6 +1,6 @@
 import { calibrateNoise } from '../../privacy/calibration.js';
 import { PrivacyError } from '../../privacy/errors.js';
-import { CliError, EXIT } from '../exits.js';
+import { GAUSSIAN_ORDER } from '../../privacy/filterOrders.js';
 
 /** The charter takes so many, none above the last (federation/charter.ts). */
 const MOST_ORDERS = 16;
@@ -10,31 +10,26 @@ const SMALLEST_ORDER = 2;
 const ABOVE = 1.25;
 
 /**
- * Rényi orders for a charter, from which the first committed plan takes one with the whole δ (privacy/filter.ts, commitToPlan). One
- * Gaussian sum of ε costs least at an order that follows from ε and δ; sums of samples of the records cost least at
- * some order below. So that order, and others spread evenly in the logarithm: near its least, ε over the logarithm of the order is
- * flat. Throws CliError where ε is out of reach at every order.
+ * Orders for a charter, from which the first committed plan takes one with the whole δ (privacy/filter.ts, commitToPlan): a simulation has
+ * one run. Gaussian DP for plans without sampling, which cost least there. For sums of samples of the records the Rényi orders up to the
+ * one that suits a Gaussian sum of ε, spread evenly in the logarithm: near its least, ε over the logarithm of the order is flat.
  */
 export function ordersFor(epsilon: number, delta: number): readonly number[] {
   const best = orderOfOneSum(epsilon, delta);
   const largest = Math.min(LARGEST_ORDER, Math.ceil(best * ABOVE));
-  const spread = Array.from({ length: MOST_ORDERS - 1 }, (_, i) =>
-    Math.round(SMALLEST_ORDER * (largest / SMALLEST_ORDER) ** (i / (MOST_ORDERS - 2))),
+  const spread = Array.from({ length: MOST_ORDERS - 2 }, (_, i) =>
+    Math.round(SMALLEST_ORDER * (largest / SMALLEST_ORDER) ** (i / (MOST_ORDERS - 3))),
   );
-  return [...new Set([...spread, best])].sort((a, b) => a - b);
+  return [...new Set([GAUSSIAN_ORDER, ...spread, best])].sort((a, b) => a - b);
 }
 
+/** The Rényi order at which one Gaussian sum of ε needs least noise; the largest where ε is out of reach at all of them. */
 function orderOfOneSum(epsilon: number, delta: number): number {
   const orders = Array.from({ length: LARGEST_ORDER - SMALLEST_ORDER + 1 }, (_, i) => i + SMALLEST_ORDER);
   try {
     return calibrateNoise({ epsilon, delta, samplingRate: 1, steps: 1, orders }).order;
-  } catch (cause) {
-    if (!(cause instanceof PrivacyError && cause.code === 'calibration-impossible')) throw cause;
-    throw new CliError(
-      `ε = ${epsilon} at δ = ${delta} is out of reach at every Rényi order that a charter takes (2 to ${LARGEST_ORDER}): raise --epsilon or --delta.`,
-      EXIT.refused,
-      'InvalidInput',
-      { cause },
-    );
+  } catch (error) {
+    if (error instanceof PrivacyError && error.code === 'calibration-impossible') return LARGEST_ORDER;
+    throw error;
   }
 }

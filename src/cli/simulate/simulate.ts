@@ -51,7 +51,7 @@ export interface Simulation {
   readonly epsilon: number;
   readonly epsilonCommitted: number;
   readonly delta: number;
-  /** The Rényi order that the plan fixed. */
+  /** The order that the plan fixed: Rényi, or 1 for Gaussian DP. */
   readonly order: number | null;
   readonly noiseMultiplier: number;
   /** ε by who looks; Infinity where nothing protects, which JSON has as null. */
