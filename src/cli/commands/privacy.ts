@@ -1,23 +1,26 @@
-import { readFileSync } from 'node:fs';
-import { type Command, InvalidArgumentError, Option } from 'commander';
-import type { Neighbouring, PrivacyEvent, PrivacyUnit } from '../../privacy/index.js';
+import { type Command, Option } from 'commander';
+import type { Neighbouring, PrivacyUnit } from '../../privacy/index.js';
 import { isJson } from '../connection.js';
 import { CliError, EXIT } from '../exits.js';
 import { wholeNumber } from './coordinator.js';
-
-/** Together they keep every command below a minute of one core, nearly all within a second; each refusal names its bound. */
-export const MAX_STEPS = 10_000_000;
-export const MAX_DISTINCT_MECHANISMS = 64;
-export const MAX_EVENTS_BYTES = 4 * 2 ** 20;
-export const MAX_POINTS = 1000;
-
-interface MechanismOptions {
-  readonly noiseMultiplier?: number;
-  readonly samplingRate: number;
-  readonly steps: number;
-  readonly events?: string;
-  readonly relation: Neighbouring;
-}
+import { answered, eventOf } from './privacyEvents.js';
+import {
+  delta,
+  epsilonOrZero,
+  MAX_DISTINCT_MECHANISMS,
+  MAX_EVENTS_BYTES,
+  MAX_POINTS,
+  MAX_STEPS,
+  type MechanismOptions,
+  NOISE,
+  positive,
+  rate,
+  type Target,
+  thousands,
+  withMechanism,
+  withRelation,
+  withTarget,
+} from './privacyOptions.js';
 
 export function registerPrivacy(program: Command): void {
   const privacy = program
@@ -161,112 +164,6 @@ Exit codes: 2 the options are wrong; 3 the events file is refused, or no noise, 
     });
 }
 
-interface Target {
-  readonly epsilon: number;
-  readonly delta: number;
-}
-
-const NOISE = 'standard deviation of the Gaussian noise / L2 sensitivity';
-
-function withRelation(command: Command): Command {
-  return command.addOption(
-    new Option('--relation <relation>', 'which data sets are neighbours')
-      .choices(['add-remove', 'replace-one', 'zero-out'])
-      .default('add-remove'),
-  );
-}
-
-function withTarget(command: Command): Command {
-  return command
-    .requiredOption('--epsilon <number>', 'above 0', positive)
-    .requiredOption('--delta <number>', 'above 0, below 1', delta);
-}
-
-function withMechanism(command: Command): Command {
-  return withRelation(
-    command
-      .option('--noise-multiplier <number>', NOISE, positive)
-      .option('--sampling-rate <number>', 'Poisson sampling rate of a step', rate, 1)
-      .option('--steps <number>', 'how often', wholeNumber(1, MAX_STEPS), 1)
-      .addOption(
-        new Option('--events <file>', 'what was done, as JSON; - for standard input').conflicts([
-          'noiseMultiplier',
-          'samplingRate',
-          'steps',
-        ]),
-      ),
-  );
-}
-
-async function eventOf(options: MechanismOptions): Promise<PrivacyEvent> {
-  const { gaussianEvent, poissonSampledEvent, selfComposedEvent } = await import('../../privacy/index.js');
-  const { noiseMultiplier, samplingRate, steps, events } = options;
-  if (events !== undefined) return readEvents(events);
-  if (noiseMultiplier === undefined)
-    throw wrong('Say what was done: --noise-multiplier <number>, or --events <file>.');
-  const release = gaussianEvent(noiseMultiplier);
-  const step = samplingRate === 1 ? release : poissonSampledEvent(samplingRate, release);
-  return steps === 1 ? step : selfComposedEvent(step, steps);
-}
-
-/** An array stands for its composition. What is no event is refused: an accountant would only say ∞. */
-async function readEvents(file: string): Promise<PrivacyEvent> {
-  const { composedEvent, parseEvent, PrivacyError, workload } = await import('../../privacy/index.js');
-  let text: Buffer;
-  try {
-    text = readFileSync(file === '-' ? 0 : file);
-  } catch (cause) {
-    throw refused(`${file} cannot be read: ${(cause as Error).message}.`, cause);
-  }
-  if (text.length > MAX_EVENTS_BYTES)
-    throw refused(
-      `${file} is larger than ${MAX_EVENTS_BYTES / 2 ** 20} MiB: say equal events once, with "self-composed" and their count.`,
-    );
-  let json: unknown;
-  try {
-    json = JSON.parse(text.toString('utf8'));
-  } catch (cause) {
-    throw refused(`${file} is not JSON: ${(cause as Error).message}.`, cause);
-  }
-  try {
-    const event = Array.isArray(json) ? composedEvent(json as PrivacyEvent[]) : parseEvent(json);
-    const { distinct, releases } = workload(event);
-    if (distinct > MAX_DISTINCT_MECHANISMS)
-      throw refused(
-        `${file} has ${thousands(distinct)} distinct mechanisms, and this command computes ${MAX_DISTINCT_MECHANISMS} at most. Charge like ones together, at the least noise among them.`,
-      );
-    if (releases > MAX_STEPS)
-      throw refused(
-        `${file} has ${thousands(releases)} steps, and this command computes ${thousands(MAX_STEPS)} at most.`,
-      );
-    return event;
-  } catch (error) {
-    if (error instanceof PrivacyError) throw refused(`${file}: ${error.message}.`, error);
-    throw error;
-  }
-}
-
-/** Arguments were checked; what is refused all the same is told as what it is. */
-async function answered<T>(compute: () => T): Promise<T> {
-  const { PrivacyError } = await import('../../privacy/index.js');
-  try {
-    return compute();
-  } catch (error) {
-    if (error instanceof PrivacyError && error.code === 'argument-invalid')
-      throw wrong(`${error.message}.`, error);
-    throw error;
-  }
-}
-
-/** The command line is as it should be, the file that it names is not. */
-function refused(message: string, cause?: unknown): CliError {
-  return new CliError(message, EXIT.refused, 'InvalidInput', { cause });
-}
-
-function wrong(message: string, cause?: unknown): CliError {
-  return new CliError(message, EXIT.usage, 'InvalidInput', { cause });
-}
-
 /** JSON has no Infinity, and null would pass for a small number in a comparison. */
 function figuresJson(figures: Readonly<Record<string, unknown>>): string {
   return JSON.stringify(figures, (_, value: unknown) =>
@@ -276,37 +173,4 @@ function figuresJson(figures: Readonly<Record<string, unknown>>): string {
 
 function printFigures(command: Command, figures: Readonly<Record<string, unknown>>, text: string): void {
   console.log(isJson(command) ? figuresJson(figures) : text);
-}
-
-function number(text: string): number {
-  // Number('') is 0, and hexadecimal is for nobody here.
-  return /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
-}
-
-function numberThat(holds: (value: number) => boolean, wanted: string): (text: string) => number {
-  return (text) => {
-    const value = number(text);
-    if (!holds(value)) throw new InvalidArgumentError(`${wanted} is wanted.`);
-    return value;
-  };
-}
-
-function delta(text: string): number {
-  return numberThat((value) => value > 0 && value < 1, 'a number above 0 and below 1')(text);
-}
-
-function rate(text: string): number {
-  return numberThat((value) => value > 0 && value <= 1, 'a number above 0, at most 1')(text);
-}
-
-function positive(text: string): number {
-  return numberThat((value) => value > 0 && value < Number.POSITIVE_INFINITY, 'a number above 0')(text);
-}
-
-function epsilonOrZero(text: string): number {
-  return numberThat((value) => value >= 0 && value < Number.POSITIVE_INFINITY, 'a number, 0 or more,')(text);
-}
-
-function thousands(value: number): string {
-  return value.toLocaleString('en-US');
 }
