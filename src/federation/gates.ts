@@ -53,14 +53,19 @@ export function gateResults(
     report === undefined ? undefined : 1 - report.twoWay.mean.upper,
     (found, wanted) => found >= wanted,
   );
-  const references = report?.attack.references ?? 0;
-  if (maxAttackAdvantage === undefined || report === undefined || references >= fewestReferences)
-    add('maxAttackAdvantage', maxAttackAdvantage, report?.attack.advantage.upper, atMost);
-  else
+  // Few rows find little: what they find counts against a release, and never for it.
+  const attack = report?.attack;
+  const isIdle =
+    attack !== undefined &&
+    maxAttackAdvantage !== undefined &&
+    attack.references < fewestReferences &&
+    atMost(attack.advantage.upper, maxAttackAdvantage);
+  if (isIdle)
     results.push({
       ...{ gate: 'maxAttackAdvantage', wanted: maxAttackAdvantage, found: null, state: 'not-measured' },
-      because: `the attack searched ${references} synthetic rows, and counts from ${fewestReferences} on; measure with at most half the noise and the default "rows" and "references"`,
+      because: `the attack searched ${attack.references} synthetic rows, and counts from ${fewestReferences} on; measure with at most half the noise and the default "rows" and "references"`,
     });
+  else add('maxAttackAdvantage', maxAttackAdvantage, attack?.advantage.upper, atMost);
   return results;
 }
 
