@@ -56,7 +56,7 @@ export function createRunPolicy(run: AnnouncedRun, charter: Charter, pinnedDiges
       `Run ${run.id}: the coordinator's plan is not the one that its options give.`,
     );
   const orders = ordersFor(run, charter, plan);
-  // A plan that samples records after its first sum has no finite cost in Gaussian DP: nothing of it is paid for.
+  // A plan that samples records after its first sum has no finite cost in Gaussian DP: where that is announced, nothing of it is paid for.
   planUnits(plan, orders);
   const cohort = cohortOf(charter);
 
