@@ -1,13 +1,19 @@
 import { gaussianKernel, scaledNormalTail } from '../../privacy/accountants/pld/normal.js';
-import { modelled } from './coarseCounts.js';
+import { independent, modelled } from './coarseCounts.js';
 import { type Base, type Counted, cliquesOf, countedIn, type Edge, keyOf } from './fitting.js';
 import type { Model } from './model/model.js';
 import { cellsOf } from './model/triangulation.js';
+import { scoreOf } from './pairs.js';
 import type { MarginalsPlan } from './question.js';
 import type { Sum } from './state.js';
 
 /** Of the pairs that are used, the share that stands out by noise alone, in expectation. */
 const FALSE_SHARE = 0.2;
+/**
+ * So many pairs are compared with the model at most, those furthest from independence: each is an elimination in a model that may be as
+ * large as allowed (30 ms), and the event loop waits. A table of 20 columns has fewer.
+ */
+const MOST_COMPARED = 200;
 /** So many that have no room end the search for more: each is a triangulation, and the event loop waits. */
 const MOST_WITHOUT_ROOM = 16;
 
@@ -98,12 +104,19 @@ export function shrunkPairs(
   model: Model,
 ): readonly Counted[] {
   const known = new Set(chosen.map(({ a, b }) => keyOf([a, b])));
-  const uncounted = countedIn(second, plan.fine).filter(({ columns }) => !known.has(keyOf(columns)));
-  const drawn = uncounted.flatMap((pair) => {
-    const [a, b] = pair.columns as [number, number];
-    const one = shrunk(pair.counts, modelled(base, model, a, b), pair.variance);
-    return one === undefined ? [] : [{ a, b, pair, ...one }];
-  });
+  const uncounted = countedIn(second, plan.fine)
+    .filter(({ columns }) => !known.has(keyOf(columns)))
+    .map((pair) => {
+      const [a, b] = pair.columns as [number, number];
+      return { a, b, pair, score: scoreOf(pair.counts, independent(base, a, b), pair.variance) };
+    });
+  const drawn = uncounted
+    .toSorted((x, y) => y.score - x.score)
+    .slice(0, MOST_COMPARED)
+    .flatMap(({ a, b, pair }) => {
+      const one = shrunk(pair.counts, modelled(base, model, a, b), pair.variance);
+      return one === undefined ? [] : [{ a, b, pair, ...one }];
+    });
   const byGain = standingOut(drawn, uncounted.length).toSorted(
     (x, y) => y.gain - x.gain || x.a - y.a || x.b - y.b,
   );
